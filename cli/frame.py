@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,6 @@ from common.values import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", metavar="FILE", help="Tệp cấu hình · The configuration.", show_default=True)
@@ -42,7 +41,7 @@ def settings_from(config: Path) -> Settings:
 
 def now() -> datetime:
     """The command line's clock; everything below is given the time."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 @contextlib.contextmanager
@@ -81,18 +80,26 @@ def _console(stream: IO[str]) -> "Console":
     return Console(file=stream, width=None if stream.isatty() else 180, soft_wrap=False, highlight=False, emoji=False)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> "Table":
-    """A table for the terminal. Cells are plain text (no markup); integers are dotted and stand to the right."""
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()
+) -> "RenderableType":
+    """A table under its title. Cells are plain text (no markup); columns of integers are dotted and stand to the right.
+
+    Columns without any name make a list of facts, without a heading.
+    """
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=Text(title), title_justify="left", header_style="bold")
+    drawn = Table(header_style="bold", show_header=any(columns))
     for index, column in enumerate(columns):
-        is_number = any(type(row[index]) is int for row in rows)
-        drawn.add_column(Text(column), justify="right" if is_number or column in right else "left", overflow="fold")
+        kinds = {type(row[index]) for row in rows} - {type(None)}
+        drawn.add_column(
+            Text(column), justify="right" if kinds == {int} or column in right else "left", overflow="fold"
+        )
     for row in rows:
         drawn.add_row(*(Text(cell(value)) for value in row))
-    return drawn
+    return Group(Text(title, style="bold"), drawn) if title else drawn
 
 
 def cell(value: Any) -> str:

@@ -72,6 +72,8 @@ def _outcome(given: Sequence[str], *, is_debug: bool) -> int | DoiChieuError:
             traceback.print_exc(file=sys.stderr)
         return error
     except typer.TyperException as error:
+        if not error.format_message():  # a bare `doichieu`: its help has been printed
+            return Exit.USAGE
         usage = DoiChieuError(error.format_message(), remedy="`doichieu VERB --help` shows the options and an example")
         usage.exit_code = Exit.USAGE
         return usage

@@ -69,11 +69,13 @@ def open_list(
     chosen: Filter | None = None,
     *,
     order: Literal["key", "largest"] = "key",
+    keeps_names: bool = False,
     batch_rows: int = BATCH_ROWS,
 ) -> Listing:
     """Open one of `table_names()`.
 
     Columns, order and types are those of the published tables; persons are masked unless the reader states a purpose.
+    `keeps_names` adds the employer's name as `_name`, for people reading a screen.
     Raises `ConfigurationError` for an unknown table or a filter the table has no column for.
     """
     chosen = chosen or Filter()
@@ -89,7 +91,7 @@ def open_list(
     limit = "" if chosen.limit is None else f" limit {int(chosen.limit)}"
     query = f"select * from ({text}) where {where} order by {ranking}{limit}"
     stream = opened.connection.execute(query, values).to_arrow_reader(batch_rows)
-    schema = _published(stream.schema)
+    schema = _published(stream.schema, keeps_names=keeps_names)
     return Listing(table, schema, rows, int(counted[0]), (_finished(batch, schema, templates) for batch in stream))
 
 
@@ -124,14 +126,14 @@ def _templates(opened: Reading) -> dict[tuple[str, str], Template]:
     }
 
 
-def _published(schema: pa.Schema) -> pa.Schema:
+def _published(schema: pa.Schema, *, keeps_names: bool) -> pa.Schema:
     # DuckDB calls the member of a list by a name of its own; readers expect Arrow's.
     texts = pa.list_(pa.string())
     return pa.schema(
         [
             pa.field(field.name, texts if pa.types.is_list(field.type) else field.type)
             for field in schema
-            if not field.name.startswith("_")
+            if not field.name.startswith("_") or (keeps_names and field.name == "_name")
         ]
     )
 
