@@ -1,0 +1,285 @@
+"""A pull that is not finished yet: its query and walks on disk, its reconciliation, and its end in a manifest.
+
+Everything a resumed pull needs is read back from the folder; killing the process at any moment loses at most the page
+that was in flight.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from common.files import DataFolder, sync_folder, write_json
+from common.settings import RegistrySettings
+from common.values import VIETNAM, stamp, today_in_vietnam
+from connectors.drift import RecordScanner, drift_of
+from connectors.landing import Landed, count_versions, land, missing_fields
+from connectors.manifests import AskedFor, LandedFile, PullKind, PullManifest, next_start, unfinished_pulls
+from connectors.overlap import drop_already_held
+from connectors.quarantine import QuarantineFile
+from connectors.walk import Walk
+from contracts.loader import Dataset
+
+_STAMP = "%Y%m%dT%H%M%S%fZ"
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pull asks; an interrupted pull goes on only under the very same query."""
+
+    source: str
+    contract_version: str
+    kind: PullKind
+    asked: AskedFor
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    query: Query
+    started_at: datetime
+
+
+def query_for(
+    contract: Dataset,
+    finished: Sequence[PullManifest],
+    access: RegistrySettings,
+    *,
+    since: datetime | None,
+    full: bool,
+) -> Query:
+    """The next pull's query: from the manifests alone, unless `since` or `full` says otherwise."""
+    start = since if since is not None else next_start(finished, overlap_minutes=access.overlap_minutes)
+    if start is not None and start.tzinfo is None:
+        start = start.replace(tzinfo=VIETNAM)
+    if full or contract.is_fetched_whole:
+        start = None
+    return Query(
+        source=access.base_url,
+        contract_version=contract.version,
+        kind="full" if start is None else "incremental",
+        asked=AskedFor(updated_since=start, limit=access.page_size),
+    )
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a walk brought, held against what the registry announced."""
+
+    received: int
+    versions: int
+    """Different (key, `updated_at`): a row delivered twice counts once."""
+    keys: int
+    announced: tuple[int, ...]
+    """The total on the first page and on the last; records may have come in between."""
+
+    @property
+    def agrees(self) -> bool:
+        # A record that changed during the walk comes in both versions and is announced once.
+        return not self.announced or any(
+            total == self.received or self.keys <= total <= self.versions for total in self.announced
+        )
+
+    @property
+    def is_short(self) -> bool:
+        return not self.agrees and self.versions < max(self.announced)
+
+    def __str__(self) -> str:
+        return f"announced {self.announced[-1]} records, delivered {self.received} ({self.versions} different)"
+
+
+class Draft:
+    """One unfinished pull in `folder`."""
+
+    def __init__(
+        self,
+        data: DataFolder,
+        contract: Dataset,
+        query: Query,
+        finished: Sequence[PullManifest],
+        pull: str,
+        started_at: datetime,
+    ) -> None:
+        self.contract, self.query, self.pull, self.started_at = contract, query, pull, started_at
+        self._data, self._finished = data, finished
+        self.folder = data.pull(contract.registry, contract.name, pull)
+        self._quarantine = data.quarantine(contract.registry, contract.name)
+
+    def walk(self, number: int) -> Walk:
+        """The first walk, or the second that follows where the first came up short."""
+        return Walk(self.folder / "pages" / str(number), RecordScanner(self.contract))
+
+    def begin(self) -> None:
+        """Write down the query, so that an interrupted pull is known again. Call before the first page is saved."""
+        begun = _Begun(self.query, self.started_at)
+        if not (self.folder / "query.json").exists():
+            write_json(self.folder / "query.json", msgspec.to_builtins(begun))
+
+    def arrival(self, walk: Walk) -> Arrival:
+        if not walk.totals or walk.rows in walk.totals:
+            return Arrival(walk.rows, walk.rows, walk.rows, tuple(walk.totals))
+        versions, keys = count_versions(walk, self.contract, self.folder)
+        return Arrival(walk.rows, versions, keys, tuple(walk.totals))
+
+    def finish(self, walks: Sequence[Walk], *, clock: Callable[[], datetime]) -> PullManifest:
+        """Land the fuller of the walks, set bad records aside, write the manifest, and let the pages go."""
+        arrivals = [(self.arrival(walk), walk) for walk in walks]
+        arrival, walk = max(reversed(arrivals), key=lambda pair: (pair[0].agrees, pair[0].versions))
+        self._clear_parts()
+        set_aside = self._quarantine / f"{self.pull}.parquet"
+        draft = set_aside.with_suffix(".draft")
+        with QuarantineFile(draft, pull=self.pull) as quarantine:
+            landed = land(walk, self.contract, self.folder, quarantine, today=today_in_vietnam(self.started_at))
+        quarantined = quarantine.landed(name=set_aside.name)
+        already_held = 0
+        if self.query.asked.updated_since is not None:
+            landed, already_held = drop_already_held(
+                landed,
+                self.contract,
+                self.folder,
+                self._finished,
+                self._data,
+                since=self.query.asked.updated_since,
+            )
+        manifest = self._manifest(walk, arrival, landed, quarantined, already_held, clock())
+        sync_folder(self.folder)
+        if quarantined is not None:
+            draft.replace(set_aside)
+            sync_folder(self._quarantine)
+        manifest.write(self.folder)
+        _tidy(self.folder)
+        return manifest
+
+    def _manifest(
+        self,
+        walk: Walk,
+        arrival: Arrival,
+        landed: Landed,
+        quarantined: LandedFile | None,
+        already_held: int,
+        finished_at: datetime,
+    ) -> PullManifest:
+        missing = missing_fields(walk, self.contract, landed)
+        return PullManifest(
+            pull=self.pull,
+            registry=self.contract.registry,
+            dataset=self.contract.name,
+            contract_version=self.contract.version,
+            kind=self.query.kind,
+            source=self.query.source,
+            query=self.query.asked,
+            started_at=self.started_at,
+            finished_at=finished_at,
+            pages=len(walk.pages),
+            rows_received=walk.rows,
+            rows_landed=landed.rows_landed,
+            rows_quarantined=landed.rows_quarantined,
+            rows_already_held=already_held,
+            total_announced=arrival.announced[-1] if arrival.announced else None,
+            high_water_mark=self._high_water_mark(landed.newest),
+            parts=tuple(landed.parts),
+            quarantine=quarantined,
+            drift=drift_of(self.contract, (page.found for page in walk.pages), rows=walk.rows, missing=missing),
+            warnings=tuple(self._warnings(arrival, landed)),
+        )
+
+    def _warnings(self, arrival: Arrival, landed: Landed) -> list[str]:
+        name, said = self.contract.full_name, list[str]()
+        if not arrival.agrees:
+            said.append(f"{name}: {arrival}, on a repeated walk too" if arrival.is_short else f"{name}: {arrival}")
+        if self.query.kind == "full" and arrival.received == 0:
+            had_rows = any(pull.rows_landed for pull in self._finished)
+            said.append(f"{name}: the registry delivers no record" + (", earlier pulls had some" if had_rows else ""))
+        if landed.newest is not None and landed.newest > self.started_at + timedelta(days=1):
+            said.append(f"{name}: some records carry an updated_at in the future; they are asked for again next time")
+        return said
+
+    def _high_water_mark(self, newest: datetime | None) -> datetime | None:
+        """Up to where the registry's changes are known to be landed. It never moves past the pull's own start."""
+        previous = self._finished[-1].high_water_mark if self._finished else None
+        # A record dated in the future would otherwise keep every later change out of the next pulls.
+        mark = None if newest is None else min(newest, self.started_at)
+        since = self.query.asked.updated_since
+        if since is None:
+            return mark or previous
+        if previous is None or since > previous:
+            # `--since` left out what lies before: the next pull has to start where this one was not asked to.
+            return previous
+        return max(previous, mark or previous)
+
+    def _clear_parts(self) -> None:
+        """What an interrupted conversion left behind; its pages are all still there."""
+        for path in self.folder.glob("part-*"):
+            path.unlink()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+
+def open_draft(
+    data: DataFolder, contract: Dataset, query: Query, finished: Sequence[PullManifest], now: datetime
+) -> Draft:
+    """The interrupted pull of the same query, or a new one; interrupted pulls of another query are removed."""
+    last = finished[-1].pull if finished else ""
+    resumed: Draft | None = None
+    for folder in reversed(unfinished_pulls(data, contract.registry, contract.name)):
+        begun = _begun(folder)
+        if resumed is None and begun is not None and begun.query == query and folder.name > last:
+            resumed = Draft(data, contract, query, finished, folder.name, begun.started_at)
+        else:
+            _discard(data, contract, folder)
+    if last:
+        _tidy(data.pull(contract.registry, contract.name, last))
+    return resumed or Draft(data, contract, query, finished, _name_after(last, now), now)
+
+
+def finish_not_offered(
+    data: DataFolder, contract: Dataset, access: RegistrySettings, finished: Sequence[PullManifest], now: datetime
+) -> PullManifest:
+    """Record that the registry does not offer the dataset, once."""
+    for folder in unfinished_pulls(data, contract.registry, contract.name):
+        _discard(data, contract, folder)
+    if finished and not finished[-1].offered:
+        return finished[-1]
+    manifest = PullManifest(
+        pull=_name_after(finished[-1].pull if finished else "", now),
+        registry=contract.registry,
+        dataset=contract.name,
+        contract_version=contract.version,
+        kind="full",
+        source=access.base_url,
+        query=AskedFor(updated_since=None, limit=access.page_size),
+        started_at=now,
+        finished_at=now,
+        high_water_mark=finished[-1].high_water_mark if finished else None,
+        offered=False,
+    )
+    manifest.write(data.pull(contract.registry, contract.name, manifest.pull))
+    return manifest
+
+
+def _name_after(last: str, now: datetime) -> str:
+    """Pulls sort by name; one microsecond after the last where the clock stands still or was set back."""
+    name = stamp(now)
+    if name > last:
+        return name
+    return stamp(datetime.strptime(last, _STAMP).replace(tzinfo=UTC) + timedelta(microseconds=1))
+
+
+def _begun(folder: Path) -> _Begun | None:
+    try:
+        return msgspec.json.decode((folder / "query.json").read_bytes(), type=_Begun)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _discard(data: DataFolder, contract: Dataset, folder: Path) -> None:
+    quarantine = data.quarantine(contract.registry, contract.name)
+    for suffix in (".parquet", ".draft"):
+        (quarantine / f"{folder.name}{suffix}").unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what only an unfinished pull needs."""
+    shutil.rmtree(folder / "pages", ignore_errors=True)
+    shutil.rmtree(folder / "spill", ignore_errors=True)
+    (folder / "query.json").unlink(missing_ok=True)

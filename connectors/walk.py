@@ -1,0 +1,145 @@
+"""One walk over a dataset's pages, kept on disk: every page is a checkpoint an interrupted pull resumes from.
+
+A page is two files: `000001.rows.json` (the records as delivered) and `000001.page.json` (where the walk goes on).
+The second is written after the first is durable and commits it; a page without it was never received.
+"""
+
+import os
+import shutil
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from common.files import write_atomically
+from connectors.drift import PageFindings, RecordScanner
+from connectors.envelope import Page
+
+EMPTY_RECORD = b"{}"
+
+
+class SavedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one durable page."""
+
+    number: int
+    """From 1, in order of delivery."""
+    asked: str | None
+    next_cursor: str | None
+    total: int | None
+    bytes: int
+    crc32: int
+    found: PageFindings
+
+
+class Walk:
+    """The pages of one walk in `folder`, oldest first."""
+
+    def __init__(self, folder: Path, scanner: RecordScanner) -> None:
+        self.folder = folder
+        self._scanner = scanner
+        self.pages: list[SavedPage] = _durable_pages(folder)
+        self._asked = {page.asked for page in self.pages}
+
+    @property
+    def is_finished(self) -> bool:
+        return bool(self.pages) and self.pages[-1].next_cursor is None
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on; None asks for the first page."""
+        return self.pages[-1].next_cursor if self.pages else None
+
+    @property
+    def rows(self) -> int:
+        return sum(page.found.rows for page in self.pages)
+
+    @property
+    def totals(self) -> list[int]:
+        """What the registry announced, on its first page and on its last (records may have come in between)."""
+        said = [page.total for page in self.pages if page.total is not None]
+        return list(dict.fromkeys(said[:1] + said[-1:]))
+
+    def has_asked(self, cursor: str) -> bool:
+        return cursor in self._asked
+
+    def save(self, page: Page, *, asked: str | None) -> SavedPage:
+        """Make `page` durable as the next of this walk. Raises `OSError` where the disk refuses."""
+        saved = SavedPage(
+            number=len(self.pages) + 1,
+            asked=asked,
+            next_cursor=page.next_cursor,
+            total=page.total,
+            bytes=len(page.rows),
+            crc32=zlib.crc32(page.rows),
+            found=self._scanner.examine(page.rows),
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_durably(self.rows_file(saved.number), page.rows)
+        self._commit(saved)
+        self.pages.append(saved)
+        self._asked.add(asked)
+        return saved
+
+    def set_aside(self, number: int, unreadable: Iterable[tuple[int, str]]) -> None:
+        """Note further records of a page as unreadable: position in the page and reason."""
+        page = self.pages[number - 1]
+        known = dict(unreadable) | dict(page.found.unreadable)
+        found = msgspec.structs.replace(page.found, unreadable=tuple(sorted(known.items())))
+        self.pages[number - 1] = msgspec.structs.replace(page, found=found)
+        self._commit(self.pages[number - 1])
+
+    def _commit(self, page: SavedPage) -> None:
+        if page.found.unreadable:
+            # The page once more, with empty records in place of unreadable ones: positions stay as delivered.
+            elements = self.delivered_records(page.number)
+            for position, _ in page.found.unreadable:
+                elements[position] = EMPTY_RECORD
+            _write_durably(self._readable_file(page.number), b"[" + b",".join(elements) + b"]")
+        write_atomically(self._page_file(page.number), msgspec.json.encode(page))
+
+    def rows_file(self, number: int) -> Path:
+        """The page's records exactly as delivered."""
+        return self.folder / f"{number:06}.rows.json"
+
+    def readable_rows_file(self, number: int) -> Path:
+        """The page's records as a JSON reader can take them."""
+        is_whole = not self.pages[number - 1].found.unreadable
+        return self.rows_file(number) if is_whole else self._readable_file(number)
+
+    def delivered_records(self, number: int) -> list[bytes]:
+        raw = msgspec.json.decode(self.rows_file(number).read_bytes(), type=list[msgspec.Raw])
+        return [bytes(element) for element in raw]
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.pages, self._asked = [], set()
+
+    def _page_file(self, number: int) -> Path:
+        return self.folder / f"{number:06}.page.json"
+
+    def _readable_file(self, number: int) -> Path:
+        return self.folder / f"{number:06}.readable.json"
+
+
+def _durable_pages(folder: Path) -> list[SavedPage]:
+    """The unbroken chain of pages from the first; what lies behind a gap or a damaged page is not used."""
+    pages: list[SavedPage] = []
+    for path in sorted(folder.glob("[0-9]*.page.json")):
+        try:
+            page = msgspec.json.decode(path.read_bytes(), type=SavedPage)
+            rows = (folder / f"{page.number:06}.rows.json").read_bytes()
+        except (msgspec.DecodeError, FileNotFoundError):
+            break
+        follows = page.number == len(pages) + 1 and (not pages or page.asked == pages[-1].next_cursor)
+        if not follows or len(rows) != page.bytes or zlib.crc32(rows) != page.crc32:
+            break
+        pages.append(page)
+    return pages
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
