@@ -1,0 +1,74 @@
+"""What the registries delivered: the manifests of finished pulls, read from the data folder as they stand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from common.files import DataFolder, read_json
+from contracts.loader import Dataset
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One finished pull of one dataset. Rows are counts; `parts` are (file, rows, SHA-256)."""
+
+    pull: str
+    folder: Path
+    kind: str
+    is_offered: bool
+    received: int
+    landed: int
+    quarantined: int
+    already_held: int
+    """Rows received again that are, field for field, the version in force: not landed a second time."""
+    announced: int | None
+    newest_record_at: datetime | None
+    parts: tuple[tuple[Path, int, str], ...]
+    quarantine: Path | None
+    new_fields: tuple[str, ...]
+    missing_fields: tuple[str, ...]
+    changed_types: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def finished_deliveries(data: DataFolder, dataset: Dataset) -> list[Delivery]:
+    """Finished pulls of a dataset, oldest first; a folder without a manifest is an unfinished pull."""
+    manifests = sorted(data.pulls(dataset.registry, dataset.name).glob("*/manifest.json"))
+    return [_delivery(path.parent, read_json(path), data, dataset) for path in manifests]
+
+
+def since_last_whole(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """The newest full delivery and everything after it; all of them where none was full."""
+    offered = [delivery for delivery in deliveries if delivery.is_offered]
+    starts = [position for position, delivery in enumerate(offered) if delivery.kind == "full"]
+    return offered[starts[-1] :] if starts else offered
+
+
+def _delivery(folder: Path, manifest: Mapping[str, Any], data: DataFolder, dataset: Dataset) -> Delivery:
+    drift = manifest["drift"]
+    mark = manifest["high_water_mark"]
+    quarantine = data.quarantine(dataset.registry, dataset.name) / f"{manifest['pull']}.parquet"
+    return Delivery(
+        pull=manifest["pull"],
+        folder=folder,
+        kind=manifest["kind"],
+        is_offered=manifest["offered"],
+        received=manifest["rows_received"],
+        landed=manifest["rows_landed"],
+        quarantined=manifest["rows_quarantined"],
+        already_held=manifest.get("rows_already_held", 0),
+        announced=manifest["total_announced"],
+        newest_record_at=datetime.fromisoformat(mark) if mark else None,
+        parts=tuple((folder / part["file"], part["rows"], part["sha256"]) for part in manifest["parts"]),
+        quarantine=quarantine if manifest["quarantine"] else None,
+        new_fields=tuple(drift["new_fields"]),
+        missing_fields=tuple(drift["missing_fields"]),
+        changed_types=tuple(f"{entry['field']}: {_type_change(entry)}" for entry in drift["changed_types"]),
+        warnings=tuple(manifest["warnings"]),
+    )
+
+
+def _type_change(entry: Mapping[str, Any]) -> str:
+    return f"{entry['found']} instead of {entry['expected']}"
