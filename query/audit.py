@@ -64,8 +64,7 @@ def verify(data: DataFolder) -> Verification:
 
 def _append(data: DataFolder, entry: Mapping[str, Any]) -> str:
     files = [path for path in _files(data) if path.stat().st_size]
-    last = _last_line(files[-1]) if files else None
-    previous = BEGINNING if last is None else _sha256(last)
+    lines, previous = _end_of_chain(data, _last_line(files[-1]) if files else None)
     named = data.audit / f"{str(entry['at'])[:7]}.jsonl"
     # A clock set back must not put a line before its predecessor.
     path = max(named, files[-1]) if files else named
@@ -77,20 +76,23 @@ def _append(data: DataFolder, entry: Mapping[str, Any]) -> str:
         os.fsync(file.fileno())
     if is_new:
         sync_folder(path.parent)
-    write_json(data.audit / "head.json", {"lines": _lines_before(data, last) + 1, "last": _sha256(line)})
+    write_json(data.audit / "head.json", {"lines": lines + 1, "last": _sha256(line)})
     return _sha256(line)
 
 
-def _lines_before(data: DataFolder, last: bytes | None) -> int:
-    """How many lines the head vouches for, and one more where a writer died between its line and the head.
+def _end_of_chain(data: DataFolder, last: bytes | None) -> tuple[int, str]:
+    """How many lines there are and the hash the next one follows, by the head's word.
 
-    Never counted from the files: that would make a log with its end cut off whole again.
+    Never by the files alone: that would make a log whose end was cut off or altered whole again. Only a line that
+    follows the head counts beside it: its writer died before it wrote the head.
     """
     head = data.audit / "head.json"
-    if last is None or not head.exists():
-        return 0
+    if not head.exists():
+        return 0, BEGINNING if last is None else _sha256(last)
     said = read_json(head)
-    return int(said["lines"]) + (1 if _previous_in(last) == said["last"] else 0)
+    if last is not None and _previous_in(last) == said["last"]:
+        return said["lines"] + 1, _sha256(last)
+    return said["lines"], said["last"]
 
 
 def _mended_end(path: Path) -> bytes:

@@ -1,0 +1,37 @@
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from example_snapshot import publish_example
+
+from common.settings import Settings
+from query.identity import Reader
+from query.snapshot import Reading, reading
+
+AT = datetime(2026, 7, 1, 2, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return publish_example(tmp_path)
+
+
+@pytest.fixture
+def opened(settings: Settings) -> Iterator[Reading]:
+    with reading(settings) as found:
+        yield found
+
+
+@pytest.fixture
+def masked() -> Reader:
+    return Reader("lan", AT)
+
+
+@pytest.fixture
+def unmasked() -> Reader:
+    return Reader("lan", AT, purpose="thanh-tra")
