@@ -1,0 +1,26 @@
+/*---
+rule: CD02
+title_vi: "Chậm đóng 30–60 ngày, sắp thành trốn đóng"
+title_en: "Late payment, 30–60 days, about to become evasion"
+subject: employer
+law: [{act: 41/2024/QH15, article: "38.1"}]
+uses: [marts.late_month]
+needs: [insurance.charge, insurance.unit]
+needs_landed: [insurance.payment]
+inputs: [late_month.principal_vnd, late_month.days_late, late_month.stage]
+innocent:
+  - {vi: tiền đang chuyển hoặc chưa được phân bổ, en: a payment in transit or not yet allocated, document: "chứng từ nộp tiền, ngày giá trị của ngân hàng (bank value date)"}
+  - {vi: quyết định tạm dừng đóng hoặc bất khả kháng chưa được số hóa, en: a pause or force-majeure decision not yet on file, document: "quyết định tạm dừng đóng, hồ sơ bất khả kháng gửi trước ngày 25"}
+  - {vi: số phải đóng đang được đối chiếu, điều chỉnh, en: the amount due is disputed or being adjusted, document: "biên bản đối chiếu C12-TS"}
+reason_vi: "Đơn vị {name} (mã đơn vị {unit_code}, MST {tax_code}) còn thiếu {principal_vnd} của tháng {period_month}; hạn đóng {deadline_on}, đã quá hạn {days_late} ngày; quá {evasion_days} ngày và đã đôn đốc thì thành trốn đóng. Tiền chậm đóng tạm tính {interest_vnd}.{excuse_vi}"
+reason_en: "{name} (unit {unit_code}, tax code {tax_code}) still owes {principal_vnd} for {period_month}; the deadline was {deadline_on}, {days_late} days ago; past day {evasion_days} and urged, it becomes evasion. Interest so far {interest_vnd}.{excuse_en}"
+---*/
+select 'employer' as subject_kind, employer_key, unit_code, unit_code || '/' || month as item, variant, status,
+    'A' as grade, month_first_day as from_date, last_day(month_first_day) as to_date, principal_vnd, interest_vnd, days_late, evidence, doubts, steps,
+    month as fact_period_month, deadline_on as fact_deadline_on, evasion_days as fact_evasion_days,
+    case excuse when 'pause' then ' Phần này đang được tạm dừng đóng theo quyết định ' || excuse_decision_no || '.'
+        when 'force_majeure' then ' Tháng này thuộc trường hợp bất khả kháng theo quyết định ' || excuse_decision_no || '.' else '' end as fact_excuse_vi,
+    case excuse when 'pause' then ' This part is paused by decision ' || excuse_decision_no || '.'
+        when 'force_majeure' then ' The month is excused by force majeure, decision ' || excuse_decision_no || '.' else '' end as fact_excuse_en
+from marts.late_month
+where stage = 'near_evasion'

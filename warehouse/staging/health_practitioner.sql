@@ -1,0 +1,14 @@
+/*---
+grain: one row per licence (doctor_code)
+uses: [raw.health_practitioner]
+---*/
+select
+    _record_key as record_key,
+    doctor_code,
+    trim(full_name) as full_name,
+    facility_code,
+    licensed_from,
+    licensed_to,
+    status,
+    _newer_set_aside as has_newer_set_aside
+from raw.health_practitioner

@@ -1,0 +1,15 @@
+/*---
+grain: one row per decision (decision_no)
+uses: [raw.insurance_pause]
+---*/
+select
+    _record_key as record_key,
+    decision_no,
+    unit_code,
+    kind,
+    from_month,
+    cast(from_month || '-01' as date) as from_first_day,
+    to_month,
+    cast(to_month || '-01' as date) as to_first_day,
+    _newer_set_aside as has_newer_set_aside
+from raw.insurance_pause

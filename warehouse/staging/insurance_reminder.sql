@@ -1,0 +1,13 @@
+/*---
+grain: one row per reminder (reminder_id)
+uses: [raw.insurance_reminder]
+---*/
+select
+    _record_key as record_key,
+    reminder_id,
+    unit_code,
+    sent_on,
+    up_to_month,
+    cast(up_to_month || '-01' as date) as up_to_first_day,
+    _newer_set_aside as has_newer_set_aside
+from raw.insurance_reminder
