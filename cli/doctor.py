@@ -1,5 +1,6 @@
 """`doctor`: looks at everything a run needs, and says how to mend what is wrong."""
 
+import asyncio
 import importlib.metadata
 import platform
 import shutil
@@ -51,6 +52,7 @@ def doctor(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> int:
     else:
         findings.append(Finding("cấu hình · configuration", "ok", str(settings.path)))
         findings += [*_data_folder(settings.data), *_published(settings), *_secrets(settings)]
+        findings += asyncio.run(_reach(settings))
     code = _exit_code(findings)
     marks = {"ok": "✓", "warn": "! cảnh báo", "fail": "✗ LỖI"}
     answer(
@@ -160,3 +162,27 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding(topic, "fail", f"{error.what} [{error.where}]", error.remedy)
         else:
             yield Finding(topic, "ok", "không cần · none asked" if secret is None else "có · present")
+
+
+async def _reach(settings: Settings) -> list[Finding]:
+    """Every registry asked at once: a host that does not answer keeps nobody waiting but itself."""
+    return list(await asyncio.gather(*(_reached(settings, name) for name in settings.registries)))
+
+
+async def _reached(settings: Settings, registry: str) -> Finding:
+    from connectors.check import check_registry
+
+    topic = f"{registry}: kết nối · reach"
+    try:
+        checks = await check_registry(settings, registry, clock=now)
+    except DoiChieuError as error:
+        return Finding(topic, "fail", f"{error.what} [{error.where}]", error.remedy, Exit(error.exit_code))
+    failed = [check for check in checks if check.status == "failed"]
+    if failed:
+        said, _, mend = (failed[0].error or "").partition("\n  → ")
+        return Finding(topic, "fail", f"{len(failed)}/{len(checks)}: {said}", mend, Exit.SOURCE)
+    drifted = [f"{check.dataset}: {check.drift}" for check in checks if check.drift]
+    if drifted:
+        return Finding(topic, "warn", "; ".join(drifted), "ask the agency, or adapt the contract")
+    offered = sum(check.status == "answers" for check in checks)
+    return Finding(topic, "ok", f"{offered}/{len(checks)} tập dữ liệu · datasets")

@@ -1,15 +1,18 @@
 """`sources list|check`: what is configured, landed, fresh, and reachable."""
 
+import asyncio
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, answer, example, now, plain, settings_from, table
+from common.errors import Exit
 from common.settings import Settings
 from common.values import VIETNAM, today_in_vietnam
 
 if TYPE_CHECKING:
+    from connectors.check import DatasetCheck
     from connectors.manifests import PullManifest
     from contracts.loader import Dataset
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     sources = typer.Typer(help="Các nguồn dữ liệu · The registries.", no_args_is_help=True)
     sources.command("list", epilog=example("doichieu sources list"))(list_sources)
+    sources.command("check", epilog=example("doichieu sources check tax"))(check_source)
     app.add_typer(sources, name="sources", epilog=example("doichieu sources list"))
 
 
@@ -54,6 +58,56 @@ def list_sources(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -
         plain("`doichieu sources check TÊN` thử kết nối · `doichieu sources check NAME` tries the connection."),
         as_json=as_json,
     )
+
+
+def check_source(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Tên nguồn · Registry, e.g. tax.", show_default=False)],
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> int:
+    """Thử lấy một trang của mỗi tập dữ liệu, không lưu gì · Ask every dataset for one page; nothing is landed."""
+    from connectors.check import check_registry
+
+    settings = settings_from(config)
+    checks = asyncio.run(check_registry(settings, name, clock=now))
+    code = Exit.SOURCE if any(check.status == "failed" for check in checks) else Exit.DONE
+    said = {"answers": "trả lời · answers", "not_offered": "không cung cấp · not offered", "failed": "LỖI · FAILED"}
+    rows = [
+        (
+            f"{check.registry}.{check.dataset}",
+            said[check.status],
+            check.total_announced,
+            check.last_pull,
+            check.error or str(check.drift),
+        )
+        for check in checks
+    ]
+    columns = (
+        "Tập dữ liệu\nDataset",
+        "Kết quả\nResult",
+        "Tổng số\nTotal",
+        "Lần lấy\nLast pull",
+        "Lệch hợp đồng hoặc lỗi\nDrift or error",
+    )
+    answer(
+        {"registry": name, "datasets": [_checked(check) for check in checks], "exit_code": int(code)},
+        table(f"Nguồn · Source {name}", columns, rows),
+        as_json=as_json,
+    )
+    return code
+
+
+def _checked(check: "DatasetCheck") -> dict[str, Any]:
+    return {
+        "dataset": f"{check.registry}.{check.dataset}",
+        "status": check.status,
+        "rows_seen": check.rows_seen,
+        "total_announced": check.total_announced,
+        "drift": str(check.drift) or None,
+        "last_pull": check.last_pull,
+        "high_water_mark": check.high_water_mark,
+        "error": check.error,
+    }
 
 
 def _described(settings: Settings, contract: "Dataset", today: date) -> dict[str, Any]:

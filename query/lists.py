@@ -28,6 +28,18 @@ _FILTER_COLUMNS = {
     "change": "change",
     "finding": "finding_id",
 }
+_OWN_FACTS = (
+    "unit_code",
+    "facility_code",
+    "doctor_code",
+    "office_code",
+    "item",
+    "from_date",
+    "to_date",
+    "principal_vnd",
+    "interest_vnd",
+    "days_late",
+)
 
 
 @dataclass(frozen=True)
@@ -148,12 +160,16 @@ def _finished(
 
 
 def _reasons(batch: pa.RecordBatch, templates: Mapping[tuple[str, str], Template]) -> "dict[str, pa.Array[Any]]":
+    # What a finding says of itself may stand in its sentence as well.
+    own = [batch.column(column).to_pylist() for column in _OWN_FACTS]
     named = {"name": "_name", "tax_code": "employer_tax_code", "unit_name": "_unit_name", "person": "full_name"}
     resolved = zip(*(batch.column(column).to_pylist() for column in named.values()), strict=True)
     sentences: dict[str, list[str]] = {"reason_vi": [], "reason_en": []}
     rules, all_facts = (cast("list[str]", batch.column(column).to_pylist()) for column in ("rule", "_facts"))
-    for rule, facts, names in zip(rules, all_facts, resolved, strict=True):
-        everything = {**read_facts(facts), **dict(zip(named, names, strict=True))}
+    for rule, facts, itself, names in zip(rules, all_facts, zip(*own, strict=True), resolved, strict=True):
+        everything = (
+            dict(zip(_OWN_FACTS, itself, strict=True)) | read_facts(facts) | dict(zip(named, names, strict=True))
+        )
         for language in LANGUAGES:
             sentences[f"reason_{language}"].append(templates[rule, language].render(everything))
     return {name: pa.array(texts, pa.string()) for name, texts in sentences.items()}

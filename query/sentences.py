@@ -1,7 +1,8 @@
 """Reason sentences: a rule's template and a finding's facts, in Vietnamese and English.
 
 The name and the value of a fact decide how it is written: `…_vnd` is money, ISO dates and months are written the way
-each language writes them, everything else as it stands. A fact that is null is said to be unknown, never left out.
+each language writes them, everything else as it stands. A fact that is null is said to be unknown, never left out;
+an empty text is a rule's way of saying nothing there.
 """
 
 import re
@@ -58,7 +59,7 @@ def parse_template(rule: str, text: str, language: Language) -> Template:
 
 def written(name: str, value: Any, language: Language) -> str:
     """One fact in words: 1.234.567 đồng · VND 1,234,567 · 31/08/2025 · 31 Aug 2025 · 08/2025."""
-    if value is None or value == "":
+    if value is None:
         return UNKNOWN[language]
     if isinstance(value, bool):
         return _YES_NO[language][0 if value else 1]

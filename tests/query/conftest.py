@@ -1,3 +1,4 @@
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,9 +17,18 @@ from query.snapshot import Reading, reading
 AT = datetime(2026, 7, 1, 2, 3, 4, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example is written once and copied for every test."""
+    root = tmp_path_factory.mktemp("example")
+    publish_example(root)
+    return root
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return publish_example(tmp_path)
+def settings(tmp_path: Path, example: Path) -> Settings:
+    shutil.copytree(example / "var", tmp_path / "var", symlinks=True)
+    return Settings(path=tmp_path / "doichieu.toml", data_dir=tmp_path / "var")
 
 
 @pytest.fixture

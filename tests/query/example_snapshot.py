@@ -45,7 +45,7 @@ insert into finding values
      null, [], '2026-06-30', '2026-06-30', 'new'),
     ('f3', 'g3', 'CD02', 'v1', 'late', 'A', 'employer', 'e2', 'HP0002A', null, null, null, null, 'HP0002A/2026-04',
      '2026-04-01', '2026-04-30', 999, 0, 30, '41/2024/QH15 Đ38.1',
-     '{{"month": "2026-04", "principal_vnd": 999, "deadline": "2026-05-31"}}', '[]', '{{}}', [], [],
+     '{{"month": "2026-04", "deadline": "2026-05-31"}}', '[]', '{{}}', [], [],
      '2026-06-30', '2026-06-30', 'new');
 
 create table finding_evidence(finding_id varchar, position integer, role varchar, registry varchar, dataset varchar,

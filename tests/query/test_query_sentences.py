@@ -23,7 +23,7 @@ from query.sentences import Language, parse_template, written
         ("percent", Decimal("37.5"), "37,5", "37.5"),
         ("is_late", True, "có", "yes"),
         ("months", ["2025-08", "2025-09"], "08/2025, 09/2025", "08/2025, 09/2025"),
-        ("unit_name", "", "chưa rõ", "unknown"),
+        ("excuse_vi", "", "", ""),
         ("item", "2025-99", "2025-99", "2025-99"),
     ],
 )

@@ -55,5 +55,5 @@ def test_a_snapshot_cannot_be_written_through_a_reading(settings: Settings) -> N
 
 
 def test_the_keys_only_warehouse_is_open_without_the_names(settings: Settings) -> None:
-    with reading(settings) as opened, pytest.raises(duckdb.CatalogException):
+    with reading(settings) as opened, pytest.raises(duckdb.BinderException):
         opened.connection.execute("select * from identity.main.person")
