@@ -1,6 +1,6 @@
 /*---
 grain: one row per employer (employer_key)
-uses: [linkage.employer_code, linkage.employer_key, linkage.possible_unit, staging.insurance_unit, staging.investment_enterprise, staging.tax_taxpayer]
+uses: [linkage.employer_code, linkage.employer_key, linkage.possible_unit, staging.insurance_unit, staging.tax_taxpayer]
 ---*/
 with code as (
     select key.employer_key, code.code, code.tax_code, code.is_trusted, code.is_registered,
@@ -49,16 +49,14 @@ final as (
         taxpayer.employer_key is not null as is_known_taxpayer,
         coalesce(taxpayer.is_active_taxpayer, false) as is_active_taxpayer,
         coalesce(taxpayer.is_organised, true) as is_organised,
-        enterprise.status as enterprise_status,
         unit.first_unit_on, parent.parent_first_unit_on,
         possible.possible_unit_code,
-        coalesce(unit.province_code, head.province_code, enterprise.province_code) as province_code
+        coalesce(unit.province_code, head.province_code) as province_code
     from main_code
     left join taxpayer on taxpayer.employer_key = main_code.employer_key
     left join unit on unit.employer_key = main_code.employer_key
     left join parent on parent.employer_key = main_code.employer_key
     left join possible on possible.employer_key = main_code.employer_key
     left join staging.tax_taxpayer as head on head.tax_code_clean = main_code.tax_code
-    left join staging.investment_enterprise as enterprise on enterprise.enterprise_code_clean = main_code.tax_code
 )
 select * from final

@@ -4,10 +4,10 @@ title_vi: Chậm đóng kéo dài, diện công khai
 title_en: Long-late, for public naming
 subject: employer
 law: [{act: 41/2024/QH15, article: "35.2"}, {act: 41/2024/QH15, article: "38.1"}]
-uses: [law.late_publication_days, law.late_publication_months, marts.employer, marts.late_month, marts.unit_month]
+uses: [law.late_publication_days, law.late_publication_months, marts.enterprise_status, marts.late_month, marts.unit_month]
 needs: [insurance.charge, insurance.unit]
 needs_landed: [insurance.payment]
-inputs: [late_month.principal_vnd, late_month.days_late, unit_month.due_vnd, employer.enterprise_status]
+inputs: [late_month.principal_vnd, late_month.days_late, unit_month.due_vnd, enterprise_status.is_ending]
 params: [as_of]
 innocent:
   - {vi: đang làm thủ tục phá sản hoặc giải thể, en: insolvency or dissolution proceedings, document: quyết định mở thủ tục phá sản hoặc thông báo giải thể}
@@ -26,7 +26,7 @@ average as (
 late as (
     select unit_code, employer_key, count(*) as months, sum(principal_vnd) as principal_vnd, sum(interest_vnd) as interest_vnd,
         max(days_late) as days_late, min(month_first_day) as from_date, max(last_day(month_first_day)) as to_date,
-        max(status) as any_status, min(status) as gravest_status,
+        min(status) as gravest_status,
         flatten(list(evidence)) as evidence, list_distinct(flatten(list(doubts))) as doubts
     from marts.late_month
     where variant = ''
@@ -37,12 +37,12 @@ final as (
         -- 'evasion' sorts before 'late'
         late.gravest_status as status, 'A' as grade, late.from_date, late.to_date, late.principal_vnd, late.interest_vnd, late.days_late,
         late.evidence,
-        list_concat(late.doubts, case when employer.enterprise_status in ('dissolving', 'dissolved', 'bankrupt', 'revoked')
+        list_concat(late.doubts, case when enterprise_status.is_ending
             then ['insolvency_or_dissolution'] else [] end) as doubts,
         late.months as fact_months, average.due_vnd // average.months as fact_average_due_vnd
     from late
     join average on average.unit_code = late.unit_code
-    left join marts.employer as employer on employer.employer_key = late.employer_key
+    left join marts.enterprise_status as enterprise_status on enterprise_status.employer_key = late.employer_key
     join law.late_publication_days as days on $as_of between days.valid_from and days.valid_to
     join law.late_publication_months as worth on $as_of between worth.valid_from and worth.valid_to
     where late.days_late >= days.amount
