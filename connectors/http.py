@@ -174,7 +174,8 @@ class RegistryClient:
         error = Refused(
             f"the registry answers {status}{said}", status=status, where=where, remedy=_remedy(status, self._registry)
         )
-        if status not in _BUSY:
+        # A fresh token may be refused once more where a gateway has not heard of it yet.
+        if status not in _BUSY and not (status == 401 and self._token is not None):
             return error
         wait = _retry_after(response, self._clock())
         return _TryAgain(error, None if wait is None else min(wait, self._settings.retry_wait_max_seconds))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -134,19 +134,32 @@ def _convert(batch: Batch, walk: Walk, dataset: Dataset, folder: Path, today: da
             from {_records(walk, batch.pages, dataset)}
         """
         _reading(connection, reading, walk, batch.pages)
-        updated_at = typed_expression(dataset.field("updated_at")) if "updated_at" in dataset.names else "null"
+        changed = _microseconds(dataset)
         bad = connection.execute(
-            f"select _seq, _record_key, ({updated_at})::timestamptz, _reasons from raw where len(_reasons) > 0 order by _seq"
+            f"select _seq, _record_key, {changed}, _reasons from raw where len(_reasons) > 0 order by _seq"
         ).fetchall()
         required = [each.name for each in dataset.fields if each.is_required]
         living = "\"deleted\" is distinct from 'true'" if "deleted" in dataset.names else "true"
         filled = ", ".join(f"count(nullif(trim(\"{name}\"), ''))" for name in required)
         counts = connection.execute(
-            f"select count(*), max(({updated_at})::timestamptz), count(*) filter ({living}), {filled} from raw"
+            f"select count(*), max({changed}), count(*) filter ({living}), {filled} from raw"
         ).fetchone()
         assert counts is not None
         part = _write_part(connection, dataset, folder, batch.number) if counts[0] > len(bad) else None
-    return _Converted(part, bad, counts[1], counts[2], dict(zip(required, counts[3:], strict=True)))
+    bad = [(seq, key, _moment(at), reasons) for seq, key, at, reasons in bad]
+    return _Converted(part, bad, _moment(counts[1]), counts[2], dict(zip(required, counts[3:], strict=True)))
+
+
+def _microseconds(dataset: Dataset) -> str:
+    """SQL of `updated_at` in microseconds since 1970, UTC; null where it cannot be read or Python has no such year."""
+    if "updated_at" not in dataset.names:
+        return "null::bigint"
+    at = typed_expression(dataset.field("updated_at"))
+    return f"epoch_us(case when year({at}) between 1900 and 9998 then {at} end)"
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 def _write_part(connection: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path, number: int) -> LandedFile:
@@ -223,7 +236,7 @@ def _records(walk: Walk, pages: Iterable[SavedPage], dataset: Dataset) -> str:
     columns = ", ".join(f"'{name}': 'varchar'" for name in dataset.names)
     largest = max((page.bytes for page in pages), default=0)
     return (
-        f"read_json([{files}], format = 'array', columns = {{{columns}}}, compression = 'none',"
+        f"read_json([{files}], format = 'array', columns = {{{columns}}}, compression = 'uncompressed',"
         f" maximum_object_size = {max(largest, 2**20) + 1})"
     )
 

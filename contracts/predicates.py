@@ -10,8 +10,9 @@ from datetime import date
 from contracts.loader import Dataset, Field
 
 _PATTERNS = {
-    "int": r"^-?\d{1,18}(\.0+)?$",
-    "vnd": r"^-?\d{1,18}(\.0+)?$",
+    # One or two zeros behind the point are a whole number; three are a Vietnamese thousand (`1.000` is 1000).
+    "int": r"^-?\d{1,18}(\.0{1,2})?$",
+    "vnd": r"^-?\d{1,18}(\.0{1,2})?$",
     "decimal": r"^-?\d{1,12}(\.\d+)?$",
     "bool": r"^(true|false)$",
     "date": r"^\d{4}-\d{2}-\d{2}$",
