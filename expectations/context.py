@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,21 @@ def ask(
 
     The checks of one suite share one batch, so their column questions become one query.
     """
-    source = _open_source(database, build)
     suites: dict[str, list[Check]] = {}
     for check in checks:
         suites.setdefault(check.suite, []).append(check)
     progress.start(task, len(suites))
     counts: dict[Check, Count] = {}
-    for suite, members in suites.items():
-        counts.update(_ask_suite(source, suite, members))
-        progress.advance(task, 1)
+    with _opened(database, build) as source:
+        for suite, members in suites.items():
+            counts.update(_ask_suite(source, suite, members))
+            progress.advance(task, 1)
     progress.finish(task)
     return counts
 
 
-def _open_source(database: Path, build: BuildSettings) -> Any:
+@contextmanager
+def _opened(database: Path, build: BuildSettings) -> Iterator[Any]:
     import great_expectations
     from sqlalchemy.dialects import registry
 
@@ -45,11 +47,17 @@ def _open_source(database: Path, build: BuildSettings) -> Any:
     context: Any = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     options = {"threads": build.threads, "memory_limit": build.memory_limit}
-    return context.data_sources.add_sql(
+    source = context.data_sources.add_sql(
         database.stem,
         connection_string=f"{_DIALECT}:///{database}",
         kwargs={"connect_args": {"read_only": True, "config": options}},
     )
+    try:
+        yield source
+    finally:
+        # Both keep connections; an open one would keep the file from whoever writes it next in this process.
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
 
 
 def _ask_suite(source: Any, suite: str, checks: Sequence[Check]) -> dict[Check, Count]:

@@ -20,6 +20,8 @@ from expectations.verdicts import Verdict
 if TYPE_CHECKING:
     import jinja2
 
+__all__ = ["RunRecord", "write_report"]
+
 _EXIT_WORDS = {
     Exit.DONE: ("hoàn tất", "done"),
     Exit.BLOCKED: ("một kiểm tra chặn không đạt", "a blocking check failed"),

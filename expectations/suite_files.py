@@ -20,8 +20,19 @@ from expectations.checks import Check, NoRows, Wording
 
 Stage = Literal["landed", "build"]
 _CHECK = re.compile(r"/\*---\n(?P<header>.*?)---\*/\n(?P<query>.*?)(?=/\*---|\Z)", re.DOTALL)
-_REQUIRED = {"check", "level", "expected", "title_vi", "title_en", "remedy_vi", "remedy_en"}
-_OPTIONAL = {"of", "allowed_percent"}
+_REQUIRED = {"check", "level", "expected", "title_vi", "title_en"}
+_OPTIONAL = {"of", "allowed_percent", "remedy_vi", "remedy_en"}
+# What to do unless a check knows better: landed records are the source's, a build is ours.
+_REMEDIES: dict[Stage, tuple[str, str]] = {
+    "landed": (
+        "Gửi số lượng và tên kiểm tra cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.",
+        "have the source compare these records; they are used as delivered",
+    ),
+    "build": (
+        "Lỗi của phần mềm: gửi báo cáo này cho người bảo trì kèm tên kiểm tra.",
+        "a fault of ours: send this report to the maintainers with the name of the check",
+    ),
+}
 
 
 def suite_files(stage: Stage) -> list[Traversable]:
@@ -68,6 +79,7 @@ def _check(header: dict[str, Any], query: str, suite: str, stage: Stage) -> Chec
         raise _wrong(place, "level must be block or warn")
     if not query:
         raise _wrong(place, "the query is missing")
+    remedy_vi, remedy_en = _REMEDIES[stage]
     table = suite.replace(".", "_") if stage == "landed" else suite
     return Check(
         suite=suite,
@@ -75,7 +87,12 @@ def _check(header: dict[str, Any], query: str, suite: str, stage: Stage) -> Chec
         level=header["level"],
         question=NoRows(query, header.get("of", table)),
         expected=header["expected"],
-        wording=Wording(header["title_vi"], header["title_en"], header["remedy_vi"], header["remedy_en"]),
+        wording=Wording(
+            header["title_vi"],
+            header["title_en"],
+            header.get("remedy_vi", remedy_vi),
+            header.get("remedy_en", remedy_en),
+        ),
         allowed_percent=float(header.get("allowed_percent", 0)),
         needs=_datasets_read(query) if stage == "landed" else (),
     )

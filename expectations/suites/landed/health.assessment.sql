@@ -4,8 +4,6 @@ level: warn
 expected: a loss of 0 to 100 percent
 title_vi: Tỷ lệ suy giảm từ 0 đến 100
 title_en: A loss of capacity lies between 0 and 100 percent
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from health_assessment

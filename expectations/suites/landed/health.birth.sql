@@ -20,8 +20,6 @@ level: warn
 expected: one to six children
 title_vi: Số con của một lần sinh hợp lý
 title_en: The number of children of one birth is plausible
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from health_birth

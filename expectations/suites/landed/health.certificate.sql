@@ -4,8 +4,6 @@ level: warn
 expected: from_date is not after to_date
 title_vi: Ngày bắt đầu nghỉ không sau ngày kết thúc
 title_en: Certified leave begins before it ends
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from health_certificate
@@ -17,8 +15,6 @@ level: warn
 expected: days equal the calendar days from first to last
 title_vi: Số ngày nghỉ khớp với từ ngày – đến ngày
 title_en: Days certified agree with the dates
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 allowed_percent: 1
 ---*/
 select _record_key

@@ -4,8 +4,6 @@ level: warn
 expected: death on or after birth
 title_vi: Ngày chết không trước ngày sinh
 title_en: Nobody dies before birth
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from health_death

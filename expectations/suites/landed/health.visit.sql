@@ -4,8 +4,6 @@ level: warn
 expected: admitted_at is not after discharged_at
 title_vi: Vào viện không sau ra viện
 title_en: A visit begins before it ends
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from health_visit
@@ -33,8 +31,6 @@ level: warn
 expected: the insurer pays between zero and the total
 title_vi: Quỹ chi trả không quá tổng chi phí
 title_en: The insurer's share is part of the total
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from health_visit

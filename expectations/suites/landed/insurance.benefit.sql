@@ -4,8 +4,6 @@ level: warn
 expected: from_date is not after to_date
 title_vi: Ngày bắt đầu hưởng không sau ngày kết thúc
 title_en: A benefit period begins before it ends
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_benefit
@@ -17,8 +15,6 @@ level: warn
 expected: no more working days than calendar days
 title_vi: Số ngày hưởng không quá số ngày của kỳ
 title_en: Days paid fit into the period paid for
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_benefit
@@ -30,8 +26,6 @@ level: warn
 expected: an amount above zero
 title_vi: Số tiền hưởng lớn hơn không
 title_en: A benefit is above zero
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_benefit

@@ -20,8 +20,6 @@ level: warn
 expected: from_month is not after to_month
 title_vi: Tháng bắt đầu không sau tháng kết thúc
 title_en: A spell begins before it ends
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_participation
@@ -33,8 +31,6 @@ level: warn
 expected: spells of one person at one unit follow each other
 title_vi: Các giai đoạn của một người tại một đơn vị không chồng nhau
 title_en: Spells of one person at one unit do not overlap
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 allowed_percent: 1
 ---*/
 with spell as (
@@ -59,8 +55,6 @@ level: warn
 expected: a wage above zero
 title_vi: Tiền lương làm căn cứ đóng lớn hơn không
 title_en: The wage of a spell with contributions is above zero
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_participation

@@ -20,8 +20,6 @@ level: warn
 expected: an amount above zero
 title_vi: Số tiền nộp lớn hơn không
 title_en: A payment is above zero
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_payment

@@ -21,8 +21,6 @@ level: warn
 expected: registered_on is not after stopped_on
 title_vi: Ngày đăng ký không sau ngày ngừng tham gia
 title_en: A unit registers before it stops
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from insurance_unit

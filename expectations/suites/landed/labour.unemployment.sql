@@ -4,8 +4,6 @@ level: warn
 expected: from_date is not after to_date
 title_vi: Ngày bắt đầu hưởng không sau ngày kết thúc
 title_en: Unemployment benefit begins before it ends
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from labour_unemployment

@@ -4,8 +4,6 @@ level: warn
 expected: labour force and pensioners within the population
 title_vi: Lực lượng lao động không quá dân số
 title_en: The labour force is part of the population
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from reference_population

@@ -21,8 +21,6 @@ level: warn
 expected: a year from 2009 to the year of the run
 title_vi: Năm của bảng kê hợp lý
 title_en: The year of a payroll line is plausible
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from tax_payroll
@@ -34,8 +32,6 @@ level: warn
 expected: insurance and tax between zero and income
 title_vi: Bảo hiểm và thuế khấu trừ không quá thu nhập
 title_en: Insurance and tax deducted are part of the income
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from tax_payroll

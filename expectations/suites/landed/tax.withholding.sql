@@ -21,8 +21,6 @@ level: warn
 expected: no more contracted workers than workers
 title_vi: Lao động có hợp đồng không quá tổng số lao động
 title_en: Contracted workers are among the workers
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from tax_withholding
@@ -34,8 +32,6 @@ level: warn
 expected: tax between zero and income
 title_vi: Thuế khấu trừ không quá thu nhập
 title_en: Tax withheld is part of the income
-remedy_vi: Gửi danh sách số lượng cho cơ quan nguồn đối chiếu; các bản ghi này vẫn được dùng như đã nhận.
-remedy_en: have the source compare these records; they are used as delivered
 ---*/
 select _record_key
 from tax_withholding

@@ -29,7 +29,7 @@ _SAMPLES: dict[str, Any] = {
 }
 
 
-def record(full_name: str, **values: Any) -> dict[str, Any]:
+def record(full_name: str, /, **values: Any) -> dict[str, Any]:
     """A record that keeps its contract: required fields are filled with plain values, `values` override."""
     contract = dataset(*full_name.split("."))
     plain = {field.name: _sample(field) for field in contract.fields if field.is_required}
@@ -86,7 +86,9 @@ def land(
 def _table(
     contract: Dataset, records: Sequence[Mapping[str, Any]], drop: Sequence[str], types: Mapping[str, pa.DataType]
 ) -> pa.Table:
-    schema = contract.arrow_schema().append(pa.field("_record_key", pa.string())).append(pa.field("_seq", pa.int64()))
+    columns: dict[str, pa.DataType] = {"_record_key": pa.string(), "_seq": pa.int64()}
+    bookkeeping = pa.schema(columns)
+    schema = pa.unify_schemas([contract.arrow_schema(), bookkeeping])
     rows = [
         {**row, "_record_key": "|".join(str(row[name]) for name in contract.key), "_seq": position}
         for position, row in enumerate(records)
@@ -100,17 +102,7 @@ def _table(
 def _write_aside(data: DataFolder, contract: Dataset, pull: str, aside: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     path = data.quarantine(contract.registry, contract.name) / f"{pull}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    schema = pa.schema(
-        [
-            pa.field("record_key", pa.string()),
-            pa.field("updated_at", pa.timestamp("us", tz="UTC")),
-            pa.field("record", pa.string()),
-            pa.field("reasons", pa.list_(pa.string())),
-            pa.field("page", pa.int32()),
-            pa.field("row", pa.int32()),
-            pa.field("pull", pa.string()),
-        ]
-    )
+    schema = _aside_schema()
     rows = [
         {
             "record_key": row["record_key"],
@@ -125,6 +117,19 @@ def _write_aside(data: DataFolder, contract: Dataset, pull: str, aside: Sequence
     ]
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
     return {"file": path.name, "rows": len(aside), "sha256": sha256_of(path)}
+
+
+def _aside_schema() -> pa.Schema:
+    types: dict[str, pa.DataType] = {
+        "record_key": pa.string(),
+        "updated_at": pa.timestamp("us", tz="UTC"),
+        "record": pa.string(),
+        "reasons": pa.list_(pa.string()),
+        "page": pa.int32(),
+        "row": pa.int32(),
+        "pull": pa.string(),
+    }
+    return pa.schema(types)
 
 
 def _sample(field: Field) -> Any:

@@ -1,0 +1,60 @@
+/*---
+check: key_unique
+level: block
+expected: one row per registry, dataset, record_key, role
+title_vi: Mỗi lượt nhắc đến người chỉ thuộc một người
+title_en: One person per record and role
+---*/
+select registry, dataset, record_key, role
+from linkage.person_link
+group by registry, dataset, record_key, role
+having count(*) > 1
+
+/*---
+check: one_citizen_id_per_person
+level: block
+expected: no person with two different valid citizen ids
+title_vi: Không người nào mang hai số định danh hợp lệ khác nhau
+title_en: No person holds two different valid citizen ids
+---*/
+with shared as (
+  select distinct mention_no from linkage.dropped_identifier where kind = 'citizen'
+),
+held as (
+  select mention_no, min(value) as citizen_id
+  from linkage.identifier as identifier
+  where kind = 'citizen' and verdict = 'trusted'
+    and not exists (select 1 from shared where shared.mention_no = identifier.mention_no)
+  group by mention_no
+)
+select link.person_key
+from held
+join linkage.person_link as link on link.mention_no = held.mention_no
+group by link.person_key
+having count(distinct held.citizen_id) > 1
+
+/*---
+check: linked
+level: block
+expected: person_key, method filled
+title_vi: Mọi lượt nhắc đến người đều có khóa và cách liên kết
+title_en: Every mention has a person and a method
+---*/
+select 1
+from linkage.person_link
+where person_key is null
+   or method is null
+
+/*---
+check: every_mention_is_linked
+level: block
+expected: every mention of a person stands among the links
+title_vi: Không lượt nhắc đến người nào bị mất khi liên kết
+title_en: No mention of a person is lost in linkage
+of: linkage.person_mention
+---*/
+select mention.mention_no
+from linkage.person_mention as mention
+where not exists (
+  select 1 from linkage.person_link as link where link.mention_no = mention.mention_no
+)
