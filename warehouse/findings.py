@@ -185,8 +185,8 @@ def _write_parameters(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rul
                   between rule_law.valid_from and rule_law.valid_to
         )
         select rule, business_date,
-            cast(json_group_object(name, {{'value': value, 'from': cast(valid_from as varchar), 'reference': reference,
-                'verified': is_verified}} order by name) as varchar) as params,
+            '{{' || string_agg('"' || name || '":' || cast(to_json({{'value': value, 'from': cast(valid_from as varchar),
+                'reference': reference, 'verified': is_verified}}) as varchar), ',' order by name) || '}}' as params,
             list_sort(list('unverified_law:' || name) filter (not is_verified)) as doubts
         from in_force group by rule, business_date
     """)

@@ -51,6 +51,9 @@ def run_model(connection: duckdb.DuckDBPyConnection, model: Model, parameters: M
         raise DoiChieuError(
             "the build ran out of memory or disk", where=model.name, remedy="raise build.memory_limit or free disk space"
         ) from error
+    except duckdb.Error as error:
+        error.add_note(f"in model {model.name}")
+        raise
     _refuse_inexact(connection, model)
     row = connection.execute(f"select count(*) from {model.name}").fetchone()
     assert row is not None

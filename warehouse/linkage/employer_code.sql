@@ -1,5 +1,5 @@
 /*---
-grain: one row per code by which an employer is named (code), with whether a register vouches for it
+grain: "one row per code by which an employer is named (code), with whether a register vouches for it"
 uses: [staging.insurance_unit, staging.investment_enterprise, staging.investment_project, staging.labour_work_permit, staging.labour_workforce, staging.tax_payroll, staging.tax_taxpayer, staging.tax_withholding]
 ---*/
 with named as (

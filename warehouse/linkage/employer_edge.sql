@@ -1,5 +1,5 @@
 /*---
-grain: one row per pair of codes that name one employer (left_code, right_code); names and addresses never join
+grain: "one row per pair of codes that name one employer (left_code, right_code); names and addresses never join"
 uses: [linkage.employer_code, staging.insurance_unit, staging.investment_project, staging.tax_taxpayer]
 ---*/
 with claimed as (

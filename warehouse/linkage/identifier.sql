@@ -1,5 +1,5 @@
 /*---
-grain: one row per mention and identifier it carries (mention_no, field); `verdict` is trusted or why not
+grain: "one row per mention and identifier it carries (mention_no, field); `verdict` is trusted or why not"
 uses: [linkage.person_mention]
 params: [as_of]
 ---*/

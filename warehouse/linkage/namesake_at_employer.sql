@@ -1,5 +1,5 @@
 /*---
-grain: one row per person and insured namesake at the same employer who is not proven to be someone else (person_key, employer_key, other_key)
+grain: "one row per person and insured namesake at the same employer who is not proven to be someone else (person_key, employer_key, other_key)"
 uses: [linkage.employer_key, linkage.identifier, linkage.person_link, linkage.person_mention, staging.insurance_participation, staging.labour_workforce, staging.tax_payroll, staging.insurance_unit]
 ---*/
 with citizen as (

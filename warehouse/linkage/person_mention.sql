@@ -1,5 +1,5 @@
 /*---
-grain: one row per record and role that names a person (registry, dataset, record_key, role)
+grain: "one row per record and role that names a person (registry, dataset, record_key, role)"
 uses: [staging.health_assessment, staging.health_birth, staging.health_certificate, staging.health_death, staging.health_practitioner, staging.health_visit, staging.insurance_benefit, staging.insurance_participation, staging.insurance_verification, staging.investment_enterprise, staging.labour_unemployment, staging.labour_work_permit, staging.labour_workforce, staging.tax_payroll, staging.welfare_assistance]
 ---*/
 with mention (registry, dataset, record_key, role, full_name, birth_date, sex, nationality, citizen_id, si_number, old_id, tax_code, passport_no, other_id, hi_card) as (

@@ -1,5 +1,5 @@
 /*---
-grain: one row per ordered pair of persons who may be one (person_key, other_key); never links, only withholds an accusation of absence
+grain: "one row per ordered pair of persons who may be one (person_key, other_key); never links, only withholds an accusation of absence"
 uses: [linkage.contradiction, linkage.identifier, linkage.person_link, linkage.person_mention]
 ---*/
 with named as (

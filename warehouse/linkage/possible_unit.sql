@@ -1,5 +1,5 @@
 /*---
-grain: one row per employer and insurance unit that may be its own (employer_key, unit_code); proposes, never joins
+grain: "one row per employer and insurance unit that may be its own (employer_key, unit_code); proposes, never joins"
 uses: [linkage.employer_code, linkage.employer_key, staging.insurance_unit, staging.investment_enterprise, staging.tax_taxpayer]
 ---*/
 with employer_name as (

@@ -1,5 +1,5 @@
 /*---
-grain: one row per benefit payment (benefit_id)
+grain: "one row per benefit payment (benefit_id)"
 uses: [linkage.person_link, staging.insurance_benefit]
 ---*/
 select link.person_key, link.is_identified, benefit.benefit_id, benefit.kind, benefit.unit_code, benefit.from_date,

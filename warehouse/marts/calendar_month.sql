@@ -1,5 +1,5 @@
 /*---
-grain: one row per calendar month from 2014 to the day of judgement (first_day)
+grain: "one row per calendar month from 2014 to the day of judgement (first_day)"
 uses: []
 params: [as_of]
 ---*/

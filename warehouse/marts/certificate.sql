@@ -1,5 +1,5 @@
 /*---
-grain: one row per certificate (certificate_no)
+grain: "one row per certificate (certificate_no)"
 uses: [linkage.person_link, staging.health_certificate]
 ---*/
 select link.person_key, certificate.certificate_no, certificate.certificate_serial, certificate.kind, certificate.visit_id,

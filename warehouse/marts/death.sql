@@ -1,5 +1,5 @@
 /*---
-grain: one row per person reported dead (person_key, registry, dataset, record_key)
+grain: "one row per person reported dead (person_key, registry, dataset, record_key)"
 uses: [linkage.person_link, staging.health_death, staging.health_visit]
 ---*/
 with notice as (

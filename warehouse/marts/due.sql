@@ -1,5 +1,5 @@
 /*---
-grain: one row per unit, month and fund (unit_code, month, fund); the net amount due, its deadline and what excuses it
+grain: "one row per unit, month and fund (unit_code, month, fund); the net amount due, its deadline and what excuses it"
 uses: [law.late_allocation_order, law.late_deadline_months, law.late_paused_part_order, marts.unit, staging.insurance_charge, staging.insurance_pause]
 columns: {unit_code: varchar, month: varchar, month_first_day: date, fund: varchar, due_vnd: bigint, deadline_on: date, payable_from_on: date, excuse: varchar, decision_no: varchar, allocation_month: varchar, fund_place: integer}
 ---*/

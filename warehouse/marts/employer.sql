@@ -1,5 +1,5 @@
 /*---
-grain: one row per employer (employer_key)
+grain: "one row per employer (employer_key)"
 uses: [linkage.employer_code, linkage.employer_key, linkage.possible_unit, staging.insurance_unit, staging.tax_taxpayer]
 ---*/
 with code as (

@@ -1,5 +1,5 @@
 /*---
-grain: one row per employer in the business register (employer_key)
+grain: "one row per employer in the business register (employer_key)"
 uses: [linkage.employer_key, staging.investment_enterprise]
 ---*/
 select key.employer_key, min(enterprise.status) as enterprise_status,

@@ -1,5 +1,5 @@
 /*---
-grain: one row per health-care facility (facility_code)
+grain: "one row per health-care facility (facility_code)"
 uses: [staging.health_facility]
 ---*/
 select facility_code, province_code, status, may_certify, record_key

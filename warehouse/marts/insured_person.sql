@@ -1,5 +1,5 @@
 /*---
-grain: one row per person and compulsory spell that is, or may be, theirs (person_key, spell_id)
+grain: "one row per person and compulsory spell that is, or may be, theirs (person_key, spell_id)"
 uses: [linkage.possible_same, marts.spell]
 ---*/
 select person_key, spell_id, employer_key, from_day, to_day, wage_vnd, true as is_certain

@@ -1,5 +1,5 @@
 /*---
-grain: one row per unit-month with something unpaid after its deadline, once for what is late and once for what is excused (unit_code, month, variant)
+grain: "one row per unit-month with something unpaid after its deadline, once for what is late and once for what is excused (unit_code, month, variant)"
 uses: [law.late_warning_days, marts.unit_month]
 ---*/
 with late as (
@@ -18,25 +18,25 @@ excused as (
     from marts.unit_month
     where excused_vnd > 0
 ),
-both as (
+listed as (
     select * from late
     union all
     select * from excused
 ),
 final as (
-    select both.unit_code, both.employer_key, both.month, both.month_first_day, both.variant, both.status, both.principal_vnd,
-        both.interest_vnd, cast(both.days_late as integer) as days_late, both.deadline_on, both.excuse, both.excuse_decision_no, both.reminder_id,
-        both.reminded_on, both.evasion_days, both.evidence, both.steps,
+    select listed.unit_code, listed.employer_key, listed.month, listed.month_first_day, listed.variant, listed.status, listed.principal_vnd,
+        listed.interest_vnd, cast(listed.days_late as integer) as days_late, listed.deadline_on, listed.excuse, listed.excuse_decision_no, listed.reminder_id,
+        listed.reminded_on, listed.evasion_days, listed.evidence, listed.steps,
         case
-            when both.days_late > both.evasion_days and both.reminder_id is not null then 'past_evasion_reminded'
-            when both.days_late > both.evasion_days then 'past_evasion_not_reminded'
-            when both.days_late >= warning.amount then 'near_evasion'
+            when listed.days_late > listed.evasion_days and listed.reminder_id is not null then 'past_evasion_reminded'
+            when listed.days_late > listed.evasion_days then 'past_evasion_not_reminded'
+            when listed.days_late >= warning.amount then 'near_evasion'
             else 'late'
         end as stage,
         list_concat(
-            case when not both.is_unit_known then ['unit_not_in_register'] else [] end,
-            case when both.has_paused_order_doubt then ['paused_allocation_order'] else [] end) as doubts
-    from both
-    join law.late_warning_days as warning on both.month_first_day between warning.valid_from and warning.valid_to
+            case when not listed.is_unit_known then ['unit_not_in_register'] else [] end,
+            case when listed.has_paused_order_doubt then ['paused_allocation_order'] else [] end) as doubts
+    from listed
+    join law.late_warning_days as warning on listed.month_first_day between warning.valid_from and warning.valid_to
 )
 select * from final

@@ -1,5 +1,5 @@
 /*---
-grain: one row per employer, person and report that shows a worker who must be insured (employer_key, person_key, registry, record_key)
+grain: "one row per employer, person and report that shows a worker who must be insured (employer_key, person_key, registry, record_key)"
 uses: [linkage.namesake_at_employer, marts.payroll_year, marts.person, marts.work_permit, marts.workforce]
 ---*/
 with sign as (

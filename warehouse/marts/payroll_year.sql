@@ -1,5 +1,5 @@
 /*---
-grain: one row per line of a yearly payroll statement (line_id); a year is never divided into months
+grain: "one row per line of a yearly payroll statement (line_id); a year is never divided into months"
 uses: [linkage.employer_key, linkage.person_link, staging.tax_payroll]
 ---*/
 select link.person_key, link.is_identified, key.employer_key, payroll.line_id, cast(payroll.year as integer) as year,

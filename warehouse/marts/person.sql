@@ -1,5 +1,5 @@
 /*---
-grain: one row per person (person_key), with the facts that exempt
+grain: "one row per person (person_key), with the facts that exempt"
 uses: [linkage.person_link, linkage.person_mention, staging.insurance_benefit]
 ---*/
 with named as (

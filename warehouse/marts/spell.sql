@@ -1,5 +1,5 @@
 /*---
-grain: one row per participation spell (spell_id)
+grain: "one row per participation spell (spell_id)"
 uses: [law.backdated_months, linkage.employer_key, linkage.person_link, staging.insurance_participation]
 params: [as_of]
 ---*/

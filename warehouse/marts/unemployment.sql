@@ -1,5 +1,5 @@
 /*---
-grain: one row per unemployment-benefit decision (decision_no); `last_paid_day` is where the benefit really ended
+grain: "one row per unemployment-benefit decision (decision_no); `last_paid_day` is where the benefit really ended"
 uses: [linkage.person_link, staging.labour_unemployment]
 ---*/
 select link.person_key, link.is_identified, unemployment.decision_no, unemployment.monthly_vnd, unemployment.from_date,

@@ -1,5 +1,5 @@
 /*---
-grain: one row per unit of the insurer's books (unit_code)
+grain: "one row per unit of the insurer's books (unit_code)"
 uses: [linkage.employer_key, staging.insurance_unit]
 ---*/
 select unit.unit_code, key.employer_key, unit.status, unit.registered_on, unit.stopped_on,

@@ -1,5 +1,5 @@
 /*---
-grain: one row per payment or credit of a unit, in order of use (unit_code, money_no); [from_vnd, to_vnd) is its stretch of all money so far
+grain: "one row per payment or credit of a unit, in order of use (unit_code, money_no); [from_vnd, to_vnd) is its stretch of all money so far"
 uses: [marts.due, staging.insurance_payment]
 params: [as_of]
 columns: {unit_code: varchar, money_no: bigint, kind: varchar, money_id: varchar, usable_on: date, amount_vnd: bigint, from_vnd: bigint, to_vnd: bigint}

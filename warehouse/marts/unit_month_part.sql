@@ -1,5 +1,5 @@
 /*---
-grain: one row per piece of a due that was settled by one payment or credit, or is unpaid (unit_code, month, fund, from_vnd)
+grain: "one row per piece of a due that was settled by one payment or credit, or is unpaid (unit_code, month, fund, from_vnd)"
 uses: [law.late_interest_daily_rate, marts.due, marts.unit_money]
 params: [as_of]
 columns: {unit_code: varchar, month: varchar, fund: varchar, from_vnd: bigint, amount_vnd: bigint, deadline_on: date, payable_from_on: date, excuse: varchar, decision_no: varchar, money_kind: varchar, money_id: varchar, settled_on: date, days_late: integer, interest_days: integer, interest_exact: 'decimal(38, 6)', older_days: integer}

@@ -1,5 +1,5 @@
 /*---
-grain: one row per visit or stay (visit_id)
+grain: "one row per visit or stay (visit_id)"
 uses: [linkage.person_link, staging.health_visit]
 ---*/
 select link.person_key, link.is_identified, visit.visit_id, visit.facility_code, visit.kind, visit.admitted_on,

@@ -1,5 +1,5 @@
 /*---
-grain: one row per withholding return (return_id)
+grain: "one row per withholding return (return_id)"
 uses: [linkage.employer_key, staging.tax_withholding]
 ---*/
 select key.employer_key, withholding.return_id, withholding.tax_code_clean as tax_code, withholding.period,

@@ -1,5 +1,5 @@
 /*---
-grain: one row per work permit (permit_no)
+grain: "one row per work permit (permit_no)"
 uses: [linkage.employer_key, linkage.person_link, staging.labour_work_permit]
 ---*/
 select link.person_key, key.employer_key, permit.permit_no, permit.contract_from, permit.contract_to, permit.intra_company,

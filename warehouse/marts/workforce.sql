@@ -1,5 +1,5 @@
 /*---
-grain: one row per line of a labour-use report (line_id), with whether its contract makes the worker subject
+grain: "one row per line of a labour-use report (line_id), with whether its contract makes the worker subject"
 uses: [law.reference_level, linkage.employer_key, linkage.person_link, staging.labour_workforce]
 ---*/
 select link.person_key, link.is_identified, key.employer_key, workforce.line_id, workforce.period,

@@ -11,7 +11,7 @@ inputs: [late_month.principal_vnd, late_month.days_late, late_month.stage]
 innocent:
   - {vi: tiền đang chuyển hoặc chưa được phân bổ, en: a payment in transit or not yet allocated, document: "chứng từ nộp tiền, ngày giá trị của ngân hàng (bank value date)"}
   - {vi: quyết định tạm dừng đóng hoặc bất khả kháng chưa được số hóa, en: a pause or force-majeure decision not yet on file, document: "quyết định tạm dừng đóng, hồ sơ bất khả kháng gửi trước ngày 25"}
-  - {vi: số phải đóng đang được đối chiếu, điều chỉnh, en: the amount due is disputed or being adjusted, document: "biên bản đối chiếu C12-TS"}
+  - {vi: "số phải đóng đang được đối chiếu, điều chỉnh", en: the amount due is disputed or being adjusted, document: "biên bản đối chiếu C12-TS"}
   - {vi: văn bản đôn đốc đã gửi nhưng chưa được số hóa, en: a reminder was sent but is not on file, document: sổ gửi văn bản đôn đốc}
 reason_vi: "Đơn vị {name} (mã đơn vị {unit_code}, MST {tax_code}) còn thiếu {principal_vnd} của tháng {period_month}; hạn đóng {deadline_on}, đã quá hạn {days_late} ngày; chưa có văn bản đôn đốc cho tháng này. Tiền chậm đóng tạm tính {interest_vnd}.{excuse_vi}"
 reason_en: "{name} (unit {unit_code}, tax code {tax_code}) still owes {principal_vnd} for {period_month}; the deadline was {deadline_on}, {days_late} days ago; no reminder covers the month. Interest so far {interest_vnd}.{excuse_en}"

@@ -21,10 +21,10 @@ with ranked as (
     from marts.unit_month
 ),
 average as (
-    select unit_code, sum(net_due_vnd) as due_vnd, count(*) as months from ranked where place <= 12 group by unit_code
+    select unit_code, cast(sum(net_due_vnd) as bigint) as due_vnd, count(*) as months from ranked where place <= 12 group by unit_code
 ),
 late as (
-    select unit_code, employer_key, count(*) as months, sum(principal_vnd) as principal_vnd, sum(interest_vnd) as interest_vnd,
+    select unit_code, employer_key, count(*) as months, cast(sum(principal_vnd) as bigint) as principal_vnd, cast(sum(interest_vnd) as bigint) as interest_vnd,
         max(days_late) as days_late, min(month_first_day) as from_date, max(last_day(month_first_day)) as to_date,
         min(status) as gravest_status,
         flatten(list(evidence)) as evidence, list_distinct(flatten(list(doubts))) as doubts

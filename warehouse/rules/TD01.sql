@@ -30,7 +30,7 @@ explained as (
     from worker
 ),
 named as (
-    select employer_key, count(*) as workers, sum(case when is_explained then 0 else 1 end) as unexplained,
+    select employer_key, count(*) as workers, cast(sum(case when is_explained then 0 else 1 end) as bigint) as unexplained,
         min(case when not is_explained then from_day end) as first_sign_on
     from explained
     group by employer_key

@@ -8,8 +8,8 @@ select
     unit_code,
     kind,
     from_month,
-    cast(from_month || '-01' as date) as from_first_day,
+    cast(from_month || '-01' as date) as from_month_first_day,
     to_month,
-    cast(to_month || '-01' as date) as to_first_day,
+    cast(to_month || '-01' as date) as to_month_first_day,
     _newer_set_aside as has_newer_set_aside
 from raw.insurance_pause

@@ -1,5 +1,5 @@
 /*---
-grain: one row per record that has a version in quarantine (registry, dataset, record_key)
+grain: "one row per record that has a version in quarantine (registry, dataset, record_key)"
 uses: [raw.set_aside]
 ---*/
 select registry, dataset, record_key,
