@@ -13,7 +13,17 @@ from typing import Literal
 
 import typer
 
-from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, answer, cell, example, now, settings_from, table
+from cli.frame import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    answer,
+    cell,
+    example,
+    now,
+    settings_from,
+    table,
+)
 from common.errors import DoiChieuError, Exit
 from common.files import DataFolder
 from common.settings import Settings

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, answer, example, now, plain, settings_from
+from cli.frame import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    answer,
+    example,
+    now,
+    plain,
+    settings_from,
+)
 from common.errors import ConfigurationError, Exit
 from common.files import DataFolder, hold_lock, read_json
 from common.settings import user_name
@@ -48,10 +57,9 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Quay về một bản đã công bố trước đó · Make an earlier published snapshot the live one again."""
-    from warehouse.publish import rollback as roll_back
-
     from query import audit
     from query.snapshot import find_snapshot
+    from warehouse.publish import rollback as roll_back
 
     settings = settings_from(config)
     with hold_lock(settings.data_dir, holder={"verb": "rollback", "who": user_name()}):

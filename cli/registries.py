@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, answer, example, now, plain, settings_from, table
+from cli.frame import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    answer,
+    example,
+    now,
+    plain,
+    settings_from,
+    table,
+)
 from common.errors import Exit
 from common.settings import Settings
 from common.values import VIETNAM, today_in_vietnam

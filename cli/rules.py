@@ -4,7 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, answer, example, plain, settings_from, table
+from cli.frame import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    answer,
+    example,
+    plain,
+    settings_from,
+    table,
+)
 from cli.waiting import add_waiting
 from common.errors import ConfigurationError
 from common.settings import Settings

@@ -14,7 +14,17 @@ from query.identity import Reader
 from query.lists import Filter, open_list, read_facts
 from query.masking import mask_record
 from query.snapshot import Reading
-from query.words import CHANGES, DOUBTS, GRADES, METHODS, NOTICE, STATUSES, SUBJECTS, Words, in_words
+from query.words import (
+    CHANGES,
+    DOUBTS,
+    GRADES,
+    METHODS,
+    NOTICE,
+    STATUSES,
+    SUBJECTS,
+    Words,
+    in_words,
+)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,17 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from example_snapshot import publish_example
+from example_snapshot import AT, publish_example
 
 from common.settings import Settings
 from query.identity import Reader
 from query.snapshot import Reading, reading
-
-AT = datetime(2026, 7, 1, 2, 3, 4, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")

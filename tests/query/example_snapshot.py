@@ -1,11 +1,15 @@
 """A small published snapshot, written with plain SQL as the agreement between the rooms describes it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from common.files import DataFolder, sha256_of, write_json
 from common.settings import Settings
+
+AT = datetime(2026, 7, 1, 2, 3, 4, tzinfo=UTC)
+"""When the tests read."""
 
 SNAPSHOT = "20260701T010000000000Z"
 
@@ -122,7 +126,10 @@ def publish_example(root: Path, name: str = SNAPSHOT) -> Settings:
     settings = Settings(path=root / "doichieu.toml", data_dir=root / "var")
     folder = settings.data.snapshot(name)
     folder.mkdir(parents=True)
-    for file, text in (("warehouse.duckdb", WAREHOUSE.format(name=name)), ("identity.duckdb", IDENTITY)):
+    for file, text in (
+        ("warehouse.duckdb", WAREHOUSE.format(name=name)),
+        ("identity.duckdb", IDENTITY),
+    ):
         with duckdb.connect(str(folder / file)) as connection:
             connection.execute(text)
     write_json(

@@ -10,7 +10,10 @@ from common.errors import DoiChieuError
 from common.files import DataFolder
 from query.audit import append, verify
 
-JULY, AUGUST = datetime(2026, 7, 31, 23, 0, tzinfo=UTC), datetime(2026, 8, 1, 1, 0, tzinfo=UTC)
+JULY, AUGUST = (
+    datetime(2026, 7, 31, 23, 0, tzinfo=UTC),
+    datetime(2026, 8, 1, 1, 0, tzinfo=UTC),
+)
 
 
 @pytest.fixture
@@ -25,7 +28,10 @@ def log(data: DataFolder, *moments: datetime) -> None:
 
 def test_the_chain_crosses_the_files_of_the_months(data: DataFolder) -> None:
     log(data, JULY, JULY, AUGUST)
-    assert [path.name for path in sorted(data.audit.glob("*.jsonl"))] == ["2026-07.jsonl", "2026-08.jsonl"]
+    assert [path.name for path in sorted(data.audit.glob("*.jsonl"))] == [
+        "2026-07.jsonl",
+        "2026-08.jsonl",
+    ]
     found = verify(data)
     assert (found.lines, found.files, found.problems) == (3, 2, [])
 
@@ -87,7 +93,9 @@ def test_a_whole_month_removed_is_found(data: DataFolder) -> None:
     assert "2026-08.jsonl, line 1: does not follow from the line before it" in verify(data).problems
 
 
-def test_a_writer_that_died_before_the_head_was_written_leaves_a_whole_log(data: DataFolder) -> None:
+def test_a_writer_that_died_before_the_head_was_written_leaves_a_whole_log(
+    data: DataFolder,
+) -> None:
     log(data, JULY, JULY)
     head = (data.audit / "head.json").read_bytes()
     log(data, JULY)
@@ -122,7 +130,9 @@ def test_writers_at_the_same_time_keep_one_chain(data: DataFolder) -> None:
     assert (found.lines, found.problems) == (60, [])
 
 
-def test_a_log_that_cannot_be_written_is_an_error_that_says_where(data: DataFolder) -> None:
+def test_a_log_that_cannot_be_written_is_an_error_that_says_where(
+    data: DataFolder,
+) -> None:
     data.audit.write_text("a file where the folder should be")
     with pytest.raises(DoiChieuError, match="audit log cannot be written") as raised:
         log(data, JULY)

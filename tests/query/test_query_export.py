@@ -8,8 +8,7 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import AT
-from example_snapshot import SNAPSHOT, publish_example
+from example_snapshot import AT, SNAPSHOT, publish_example
 from python_calamine import CalamineWorkbook
 
 from common.errors import ConfigurationError, DoiChieuError
@@ -79,7 +78,12 @@ def test_the_same_snapshot_and_filter_give_the_same_bytes(
 ) -> None:
     for name, who in (("a", "lan"), ("b", "minh")):
         with reading(settings) as opened:
-            export(opened, Reader(who, AT.replace(day=ord(name[0]) - 90)), "findings", tmp_path / f"{name}.{shape}")
+            export(
+                opened,
+                Reader(who, AT.replace(day=ord(name[0]) - 90)),
+                "findings",
+                tmp_path / f"{name}.{shape}",
+            )
     assert (tmp_path / f"a.{shape}").read_bytes() == (tmp_path / f"b.{shape}").read_bytes()
 
 
@@ -93,7 +97,11 @@ def test_an_unmasked_file_holds_the_names_and_a_masked_one_does_not(
             manifest = export(opened, reader, "findings", out)
         assert manifest.masked is not is_shown
         text = str(read_back(out, shape))
-        assert ("Nguyễn Thị Ánh" in text, "066180001234" in text, "6612345678" in text) == (is_shown,) * 3
+        assert (
+            "Nguyễn Thị Ánh" in text,
+            "066180001234" in text,
+            "6612345678" in text,
+        ) == (is_shown,) * 3
 
 
 def test_the_manifest_and_the_log_say_what_was_written_by_whom_and_why(
@@ -127,7 +135,18 @@ def test_the_manifest_and_the_log_say_what_was_written_by_whom_and_why(
     assert verify(settings.data).problems == []
 
 
-HOSTILE = ["=1+1", "+84 123", "-2+3", "@SUM(A1)", "\tx", "\rx", "http://example.org", "0012", 'a,b"c\nd', "Ánh Đào 🙂"]
+HOSTILE = [
+    "=1+1",
+    "+84 123",
+    "-2+3",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "http://example.org",
+    "0012",
+    'a,b"c\nd',
+    "Ánh Đào 🙂",
+]
 
 
 @pytest.mark.parametrize("shape", FORMATS)
@@ -163,14 +182,21 @@ def test_rows_beyond_a_sheet_go_on_on_the_next_one(tmp_path: Path, monkeypatch: 
     }
 
 
-def test_a_number_a_spreadsheet_cannot_keep_exactly_is_written_as_text(tmp_path: Path) -> None:
+def test_a_number_a_spreadsheet_cannot_keep_exactly_is_written_as_text(
+    tmp_path: Path,
+) -> None:
     schema = pa.schema([("number", pa.int64())])
     with WRITERS["xlsx"](tmp_path / "n.xlsx", schema, "flags") as write:
         write(pa.record_batch([pa.array([2**53, 2**53 + 1])], schema=schema))
-    assert [row["number"] for row in read_back(tmp_path / "n.xlsx", "xlsx")] == [float(2**53), "9007199254740993"]
+    assert [row["number"] for row in read_back(tmp_path / "n.xlsx", "xlsx")] == [
+        float(2**53),
+        "9007199254740993",
+    ]
 
 
-def test_a_text_too_long_for_a_cell_is_refused_rather_than_cut_short(tmp_path: Path) -> None:
+def test_a_text_too_long_for_a_cell_is_refused_rather_than_cut_short(
+    tmp_path: Path,
+) -> None:
     schema = pa.schema([("text", pa.string())])
     with (
         pytest.raises(ConfigurationError, match="longer than a spreadsheet"),
@@ -215,13 +241,29 @@ def test_an_export_that_fails_half_way_leaves_the_old_file_and_its_manifest(tmp_
     def full_disk(done: int, total: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with reading(settings) as opened, pytest.raises(DoiChieuError, match="No space left") as raised:
-        export(opened, masked, "findings", out, chosen=Filter(rule="BG18"), on_rows=full_disk)
+    with (
+        reading(settings) as opened,
+        pytest.raises(DoiChieuError, match="No space left") as raised,
+    ):
+        export(
+            opened,
+            masked,
+            "findings",
+            out,
+            chosen=Filter(rule="BG18"),
+            on_rows=full_disk,
+        )
     assert raised.value.where == str(out)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*f.csv*")} == before
 
 
 def test_an_export_says_how_far_it_is(opened: Reading, masked: Reader, tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
-    export(opened, masked, "links", tmp_path / "l.csv", on_rows=lambda done, total: heard.append((done, total)))
+    export(
+        opened,
+        masked,
+        "links",
+        tmp_path / "l.csv",
+        on_rows=lambda done, total: heard.append((done, total)),
+    )
     assert heard == [(2, 2)]

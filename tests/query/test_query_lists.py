@@ -12,7 +12,13 @@ from query.identity import Reader, reader_for
 from query.lists import Filter, open_list, table_names
 from query.snapshot import Reading, reading
 
-TEXT, LIST, DATE, MONEY, COUNT = pa.string(), pa.list_(pa.string()), pa.date32(), pa.int64(), pa.int32()
+TEXT, LIST, DATE, MONEY, COUNT = (
+    pa.string(),
+    pa.list_(pa.string()),
+    pa.date32(),
+    pa.int64(),
+    pa.int32(),
+)
 PERCENT = pa.decimal128(9, 4)
 SUBJECT = "employer_key employer_tax_code unit_code person_key full_name citizen_id si_number passport_no"
 SUBJECT += " facility_code doctor_code office_code"
@@ -59,7 +65,13 @@ PUBLISHED: dict[str, list[tuple[str, Any]]] = {
 }
 
 
-def rows(opened: Reading, reader: Reader, table: str, chosen: Filter | None = None, **how: Any) -> list[dict[str, Any]]:
+def rows(
+    opened: Reading,
+    reader: Reader,
+    table: str,
+    chosen: Filter | None = None,
+    **how: Any,
+) -> list[dict[str, Any]]:
     listing = open_list(opened, reader, table, chosen, **how)
     found = pa.Table.from_batches(listing.batches, listing.schema).to_pylist()
     assert len(found) == listing.rows
@@ -76,8 +88,15 @@ def test_a_list_has_exactly_the_published_columns_in_order_with_their_types(
 
 
 def test_rows_come_in_the_order_of_their_keys(opened: Reading, masked: Reader) -> None:
-    assert [row["finding_id"] for row in rows(opened, masked, "findings")] == ["f1", "f2", "f3"]
-    assert [row["record_key"] for row in rows(opened, masked, "links")] == ["D-1", "BEN-1"]
+    assert [row["finding_id"] for row in rows(opened, masked, "findings")] == [
+        "f1",
+        "f2",
+        "f3",
+    ]
+    assert [row["record_key"] for row in rows(opened, masked, "links")] == [
+        "D-1",
+        "BEN-1",
+    ]
 
 
 def test_people_are_masked_and_employers_are_not(opened: Reading, masked: Reader) -> None:
@@ -90,7 +109,10 @@ def test_people_are_masked_and_employers_are_not(opened: Reading, masked: Reader
         "BEN-1",
     ]
     assert person["reason_vi"] == "N.T.Á. hưởng 3.500.000 đồng từ 01/02/2026 dù đã mất ngày chưa rõ."
-    assert (employer["employer_tax_code"], employer["unit_code"]) == ("0101234567", "TZ0001L")
+    assert (employer["employer_tax_code"], employer["unit_code"]) == (
+        "0101234567",
+        "TZ0001L",
+    )
     assert household["employer_tax_code"] == "031080001234"
     assert household["reason_en"] == (
         "Hộ kinh doanh Trần Văn Bình (031080001234), unit unknown, lacks VND 999 of 04/2026, due 31 May 2026."
@@ -194,13 +216,21 @@ PURPOSES = {"thanh-tra": "Quyết định 1", "doi-chieu": "Quy chế 2"}
     ],
 )
 def test_who_may_see_names(
-    settings: Settings, configured: dict[str, str], is_unmasked: bool, purpose: str | None, outcome: str | None
+    settings: Settings,
+    configured: dict[str, str],
+    is_unmasked: bool,
+    purpose: str | None,
+    outcome: str | None,
 ) -> None:
     settings = settings.model_copy(update={"purposes": configured})
 
     def ask() -> Reader:
         return reader_for(
-            settings, who="lan", at=datetime(2026, 7, 1, tzinfo=UTC), is_unmasked=is_unmasked, purpose=purpose
+            settings,
+            who="lan",
+            at=datetime(2026, 7, 1, tzinfo=UTC),
+            is_unmasked=is_unmasked,
+            purpose=purpose,
         )
 
     if outcome == "error":

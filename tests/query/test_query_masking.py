@@ -80,9 +80,19 @@ def test_a_cited_record_hides_who_it_is_about_and_keeps_what_it_says() -> None:
 def test_no_name_number_or_address_of_any_dataset_survives_the_mask(contract) -> None:  # type: ignore[no-untyped-def]
     record = {field.name: "Secret 0123456789" for field in contract.fields}
     shown = mask_record(contract, record)
-    speaking = {"sex", "nationality", "id_kind", "representative_title", "born_on", "child_birth_date"}
+    speaking = {
+        "sex",
+        "nationality",
+        "id_kind",
+        "representative_title",
+        "born_on",
+        "child_birth_date",
+    }
     for field in contract.fields:
-        if field.personal in ("identity", "contact") and field.name not in {*contract.key, *speaking}:
+        if field.personal in ("identity", "contact") and field.name not in {
+            *contract.key,
+            *speaking,
+        }:
             assert "0123456" not in shown[field.name], field.name
             assert "Secret" not in shown[field.name], field.name
     assert {name: shown[name] for name in contract.key} == {name: record[name] for name in contract.key}

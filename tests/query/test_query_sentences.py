@@ -33,7 +33,12 @@ def test_a_fact_is_written_as_each_language_writes_it(name: str, value: object, 
 
 def test_a_sentence_holds_its_facts_and_says_which_are_unknown() -> None:
     template = parse_template("CD03", "{name} còn {principal_vnd} từ {from_date} {{sic}}.", "vi")
-    facts = {"name": "Công ty A {b}", "principal_vnd": 5000, "from_date": None, "unused": 1}
+    facts = {
+        "name": "Công ty A {b}",
+        "principal_vnd": 5000,
+        "from_date": None,
+        "unused": 1,
+    }
     assert template.render(facts) == "Công ty A {b} còn 5.000 đồng từ chưa rõ {sic}."
 
 

@@ -12,7 +12,10 @@ from query.snapshot import find_snapshot, reading, snapshot_names
 def test_before_anything_is_published_the_reader_is_told_to_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         find_snapshot(Settings(data_dir=tmp_path).data)
-    assert (raised.value.exit_code, raised.value.remedy) == (Exit.USAGE, "run `doichieu run` first")
+    assert (raised.value.exit_code, raised.value.remedy) == (
+        Exit.USAGE,
+        "run `doichieu run` first",
+    )
 
 
 @pytest.mark.parametrize("name", ["20990101T000000000000Z", "../raw", "/etc", ""])
@@ -28,7 +31,9 @@ def test_a_snapshot_without_a_manifest_is_not_read(settings: Settings) -> None:
         pass
 
 
-def test_a_damaged_warehouse_is_an_error_that_names_the_file(settings: Settings) -> None:
+def test_a_damaged_warehouse_is_an_error_that_names_the_file(
+    settings: Settings,
+) -> None:
     path = settings.data.snapshot(SNAPSHOT) / "warehouse.duckdb"
     path.write_bytes(b"not a database")
     with pytest.raises(DoiChieuError) as raised, reading(settings):
@@ -36,7 +41,9 @@ def test_a_damaged_warehouse_is_an_error_that_names_the_file(settings: Settings)
     assert raised.value.where == str(path)
 
 
-def test_what_is_open_stays_the_same_snapshot_when_another_is_published(tmp_path: Path) -> None:
+def test_what_is_open_stays_the_same_snapshot_when_another_is_published(
+    tmp_path: Path,
+) -> None:
     settings = publish_example(tmp_path)
     with reading(settings) as opened:
         publish_example(tmp_path, "20260702T010000000000Z")
