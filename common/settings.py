@@ -220,10 +220,11 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def prepare_environment(data: DataFolder) -> None:
+def prepare_environment(data: DataFolder, *, prefect_api_url: str | None = None) -> None:
     """Set what Prefect and great-expectations read from the environment; call before either is imported.
 
     Nobody is telephoned from a closed network, and Prefect's own files stay inside the data folder.
+    `prefect_api_url` names the Prefect server to speak to; None leaves it to the environment, or to a temporary one.
     """
     defaults: dict[str, Any] = {
         "DO_NOT_TRACK": "1",
@@ -231,10 +232,14 @@ def prepare_environment(data: DataFolder) -> None:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_HOME": str(data.root / "prefect"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        # A library's message may quote a record: logs stay on this machine.
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "GX_ANALYTICS_ENABLED": "false",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    if prefect_api_url is not None:
+        os.environ["PREFECT_API_URL"] = prefect_api_url
 
 
 def user_name() -> str:

@@ -1,7 +1,7 @@
 """Value types every room shares."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 def stamp(moment: datetime) -> str:
     """A name for a pull, run or snapshot that sorts by time: `20261121T183000123456Z`."""
-    return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
 
 
 def today_in_vietnam(moment: datetime) -> date:

@@ -90,7 +90,7 @@ class Dataset:
         """The schema of the landed Parquet files, bookkeeping columns excluded."""
         import pyarrow as pa
 
-        types = {
+        types: dict[str, pa.DataType] = {
             "int": pa.int64(),
             "vnd": pa.int64(),
             "decimal": pa.decimal128(18, 6),
@@ -105,8 +105,7 @@ class Dataset:
 def load_contracts() -> Mapping[str, Mapping[str, Dataset]]:
     """Every contract: registry → dataset name → `Dataset`."""
     documents = sorted((path for path in files("contracts").iterdir() if path.name.endswith(".yaml")), key=str)
-    parsed = [read_contract(Path(str(path))) for path in documents]
-    return {registry: datasets for registry, datasets in parsed}
+    return dict(read_contract(Path(str(path))) for path in documents)
 
 
 def dataset(registry: str, name: str) -> Dataset:
@@ -176,7 +175,9 @@ def _field(found: Mapping[str, Any]) -> Field:
             where=found["name"],
             remedy=f"use one of {', '.join(DUCKDB_TYPES)}",
         )
-    closed = [rule["arguments"]["validValues"] for rule in found.get("quality", []) if rule["metric"] == "invalidValues"]
+    closed = [
+        rule["arguments"]["validValues"] for rule in found.get("quality", []) if rule["metric"] == "invalidValues"
+    ]
     return Field(
         name=found["name"],
         type=found["physicalType"],

@@ -114,7 +114,7 @@ def _expected(field: Field) -> str:
 
 def _present(field: Field) -> str:
     """The raw text, an empty one counting as null."""
-    return f"(case when trim(\"{field.name}\") = '' then null else \"{field.name}\" end)"
+    return f'(case when trim("{field.name}") = \'\' then null else "{field.name}" end)'
 
 
 def _quote(text: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import duckdb
 from common.files import DataFolder, write_json
 from common.settings import Settings
 from common.values import Progress
-from contracts.loader import all_datasets
+from contracts.loader import Dataset, all_datasets
 from warehouse.engine.duckdb import literal, open_build, run_model
 from warehouse.findings import collect, settle
 from warehouse.inputs import BuildInputs
@@ -80,10 +81,10 @@ def build(settings: Settings, *, run: str, inputs: BuildInputs, progress: Progre
         steps = in_order([*_models(), *_PYTHON_MODELS])
         progress.start("Build the warehouse", len(all_datasets()) + len(steps) + len(rules) + 1)
         for found in all_datasets():
-            made.timed(f"raw.{found.table}", lambda found=found: _load(made, found.full_name))
+            made.timed(f"raw.{found.table}", partial(_load, made, found))
         load_law_tables(connection)
         for model in steps:
-            made.timed(model.name, lambda model=model: _run(made, model))
+            made.timed(model.name, partial(_run, made, model))
         skipped = _run_rules(made, rules)
         result = _result(made, run, path, rules, skipped)
     finally:
@@ -106,9 +107,8 @@ _PYTHON_MODELS = [
 ]
 
 
-def _load(made: _Build, name: str) -> None:
-    found = next(found for found in all_datasets() if found.full_name == name)
-    made.sources[name] = load_raw(made.connection, made.data, found, made.inputs)
+def _load(made: _Build, found: Dataset) -> None:
+    made.sources[found.full_name] = load_raw(made.connection, made.data, found, made.inputs)
 
 
 def _run(made: _Build, model: Model) -> None:
@@ -128,7 +128,7 @@ def _run_rules(made: _Build, rules: tuple[Rule, ...]) -> dict[str, str]:
     skipped = {rule.rule: reason for rule in rules if (reason := rule.skipped_reason(made.sources)) is not None}
     running = [rule for rule in rules if rule.rule not in skipped]
     for rule in running:
-        made.timed(rule.model.name, lambda rule=rule: run_model(made.connection, rule.model, made.parameters))
+        made.timed(rule.model.name, partial(run_model, made.connection, rule.model, made.parameters))
     collect(
         made.connection,
         running,
@@ -183,7 +183,7 @@ def _result(made: _Build, run: str, path: Path, rules: tuple[Rule, ...], skipped
     """)
     names = [column[0] for column in figures.description]
     by_rule = {row[0]: dict(zip(names, row, strict=True)) for row in figures.fetchall()}
-    zero = {name: 0 for name in names[1:8]} | {"principal_vnd": None, "interest_vnd": None}
+    zero: dict[str, int | None] = dict.fromkeys(names[1:8], 0) | {"principal_vnd": None, "interest_vnd": None}
     listed = [
         {"title_vi": rule.title_vi, "title_en": rule.title_en, "skipped_reason": skipped.get(rule.rule), **zero}
         | {name: _whole(value) for name, value in by_rule.get(rule.rule, {}).items()}

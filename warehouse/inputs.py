@@ -74,7 +74,9 @@ def snapshot_inputs(data: DataFolder, snapshot: str) -> BuildInputs:
     if not path.exists():
         known = ", ".join(sorted(found.parent.name for found in data.published.glob("2*/manifest.json"))[-5:])
         raise ConfigurationError(
-            f"there is no snapshot {snapshot}", where=str(data.published), remedy=f"choose one of: {known or 'none yet'}"
+            f"there is no snapshot {snapshot}",
+            where=str(data.published),
+            remedy=f"choose one of: {known or 'none yet'}",
         )
     inputs = inputs_from_json(read_json(path))
     if inputs.law_version != law_version():

@@ -29,21 +29,22 @@ def _complaints(tree: exp.Expr, model: Model) -> Iterator[str]:
 
 
 def _refused_functions(tree: exp.Expr) -> Iterator[str]:
-    for call in tree.find_all(exp.ArrayAgg):
-        if call.find(exp.Order):
-            yield "list(x order by y) loses its order on Spark; sort the finished list instead"
-    for call in tree.find_all(exp.DateDiff):
-        unit = call.args.get("unit")
+    if any(gathered.find(exp.Order) for gathered in tree.find_all(exp.ArrayAgg)):
+        yield "list(x order by y) loses its order on Spark; sort the finished list instead"
+    for difference in tree.find_all(exp.DateDiff):
+        unit = difference.args.get("unit")
         if unit is not None and unit.name.lower() not in ("day", "days"):
-            yield f"date_diff('{unit.name.lower()}') counts boundaries on DuckDB and whole units on Spark; count days or month numbers"
+            yield (
+                f"date_diff('{unit.name.lower()}') counts boundaries on DuckDB and whole units on Spark;"
+                " count days or month numbers"
+            )
     for call in tree.find_all(*_CLOCK_OR_CHANCE):
         yield f"{call.sql()} asks the clock or chance; take $as_of"
-    for call in tree.find_all(exp.DataType):
-        if call.this in _INEXACT:
-            yield "a binary float; use decimal or bigint"
-    for anonymous in tree.find_all(exp.Anonymous):
-        if anonymous.name.lower() in ("now", "today", "random", "uuid"):
-            yield f"{anonymous.name}() asks the clock or chance; take $as_of"
+    if any(named.this in _INEXACT for named in tree.find_all(exp.DataType)):
+        yield "a binary float; use decimal or bigint"
+    for unknown in tree.find_all(exp.Anonymous):
+        if unknown.name.lower() in ("now", "today", "random", "uuid"):
+            yield f"{unknown.name}() asks the clock or chance; take $as_of"
 
 
 def _refused_arithmetic(tree: exp.Expr) -> Iterator[str]:
@@ -80,7 +81,7 @@ def _shadowing_aliases(select: exp.Select) -> Iterator[str]:
 
 
 def _careless_stars(select: exp.Select) -> Iterator[str]:
-    source = select.args.get("from_") or select.args.get("from")
+    source = select.args.get("from_")
     table = source.this if source else None
     if any(isinstance(item, exp.Star) for item in select.expressions) and isinstance(table, exp.Table) and table.db:
         yield f"select * from {table.db}.{table.name}: name the columns across layers"

@@ -35,7 +35,8 @@ class Model:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        return self.header.get("columns", {})
+        columns: Mapping[str, str] = self.header.get("columns", {})
+        return columns
 
     @property
     def parameters(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
@@ -147,7 +148,9 @@ def rollback(data: DataFolder, snapshot: str | None) -> str:
         snapshot = earlier[-1]
     elif snapshot not in known:
         raise ConfigurationError(
-            f"there is no snapshot {snapshot}", where=str(data.published), remedy=f"choose one of: {', '.join(known[-5:])}"
+            f"there is no snapshot {snapshot}",
+            where=str(data.published),
+            remedy=f"choose one of: {', '.join(known[-5:])}",
         )
     _point_at(data, snapshot)
     return snapshot
@@ -200,13 +203,10 @@ def _write_databases(settings: Settings, build: Path, draft: Path, run: str, cre
 
 
 def _write_doubt_words(connection: duckdb.DuckDBPyConnection) -> None:
-    import tomllib
-
     words = tomllib.loads((files("warehouse") / "doubts.toml").read_text(encoding="utf-8"))
     connection.execute("create table doubt_word (doubt varchar, text_vi varchar, text_en varchar)")
-    connection.executemany(
-        "insert into doubt_word values (?, ?, ?)", [[name, text["vi"], text["en"]] for name, text in sorted(words.items())]
-    )
+    rows = [[name, text["vi"], text["en"]] for name, text in sorted(words.items())]
+    connection.executemany("insert into doubt_word values (?, ?, ?)", rows)
 
 
 def open_plain(settings: Settings, path: Path, build: Path) -> duckdb.DuckDBPyConnection:

@@ -112,9 +112,7 @@ def _has_happened(dataset: Dataset, inputs: BuildInputs) -> str:
     return f"({field.name} is null or {happened_on} <= {literal(inputs.as_of)})"
 
 
-def _make_set_aside(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[tuple[Path, str]]
-) -> None:
+def _make_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[tuple[Path, str]]) -> None:
     connection.execute(
         "create table if not exists raw.set_aside"
         " (registry varchar, dataset varchar, record_key varchar, updated_at timestamptz, pull varchar)"

@@ -79,7 +79,12 @@ def set_aside(data: DataFolder, found: Dataset, keys: Sequence[str], *, pull: st
 
 
 def built(
-    root: Path, given: Mapping[str, Sequence[Mapping[str, Any]]], as_of: date, *, empty: Sequence[str] = (), run: str = "r1"
+    root: Path,
+    given: Mapping[str, Sequence[Mapping[str, Any]]],
+    as_of: date,
+    *,
+    empty: Sequence[str] = (),
+    run: str = "r1",
 ) -> BuildResult:
     """Land a case and build it. `empty` names datasets that were delivered without a row."""
     data = DataFolder(root)

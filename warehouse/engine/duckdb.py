@@ -49,7 +49,9 @@ def run_model(connection: duckdb.DuckDBPyConnection, model: Model, parameters: M
         connection.execute(f"create or replace table {model.name} as {_typed(connection, model, sql)}")
     except duckdb.OutOfMemoryException as error:
         raise DoiChieuError(
-            "the build ran out of memory or disk", where=model.name, remedy="raise build.memory_limit or free disk space"
+            "the build ran out of memory or disk",
+            where=model.name,
+            remedy="raise build.memory_limit or free disk space",
         ) from error
     except duckdb.Error as error:
         error.add_note(f"in model {model.name}")

@@ -55,7 +55,9 @@ class ExclusiveClusters:
         return True
 
 
-def repair(groups: Iterable[Sequence[int]], citizen_of: Mapping[int, str]) -> tuple[dict[int, int], list[tuple[int, int]]]:
+def repair(
+    groups: Iterable[Sequence[int]], citizen_of: Mapping[int, str]
+) -> tuple[dict[int, int], list[tuple[int, int]]]:
     """Cluster mentions anew under the one-citizen-id rule.
 
     `groups`: the mentions that share one identifier, strongest identifier first. Within a group each mention joins

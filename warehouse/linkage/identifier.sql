@@ -22,14 +22,14 @@ typed as (
     select mention_no, sex, birth_year, field,
         case
             -- since 7/2025 and 8/2025 the citizen id also stands where the tax code and the SI number stood
-            when field <> 'hi_card' and field <> 'passport_no' and regexp_matches(value, '^\d{12}$') then 'citizen'
-            when field in ('old_id', 'other_id', 'citizen_id') and regexp_matches(value, '^\d{9}$') then 'old'
-            when field = 'si_number' and regexp_matches(value, '^\d{10}$') then 'si'
-            when field = 'hi_card' and regexp_matches(value, '^([A-Z]{2}\d{3})?\d{10}$') and value not like 'TE1%' then 'si'
-            when field = 'tax_code' and regexp_matches(value, '^\d{10}$') then 'tax'
-            when field = 'passport_no' and regexp_matches(value, '^[A-Z]{0,3}\d{5,9}[A-Z]?$') then 'passport'
+            when field <> 'hi_card' and field <> 'passport_no' and regexp_matches(carried.value, '^\d{12}$') then 'citizen'
+            when field in ('old_id', 'other_id', 'citizen_id') and regexp_matches(carried.value, '^\d{9}$') then 'old'
+            when field = 'si_number' and regexp_matches(carried.value, '^\d{10}$') then 'si'
+            when field = 'hi_card' and regexp_matches(carried.value, '^([A-Z]{2}\d{3})?\d{10}$') and carried.value not like 'TE1%' then 'si'
+            when field = 'tax_code' and regexp_matches(carried.value, '^\d{10}$') then 'tax'
+            when field = 'passport_no' and regexp_matches(carried.value, '^[A-Z]{0,3}\d{5,9}[A-Z]?$') then 'passport'
         end as kind,
-        case when field = 'hi_card' then substr(value, length(value) - 9, 10) else value end as value
+        case when field = 'hi_card' then substr(carried.value, length(carried.value) - 9, 10) else carried.value end as value
     from carried
 ),
 digits as (

@@ -1,6 +1,6 @@
 /*---
 grain: "one row per person and insured namesake at the same employer who is not proven to be someone else (person_key, employer_key, other_key)"
-uses: [linkage.employer_key, linkage.identifier, linkage.person_link, linkage.person_mention, staging.insurance_participation, staging.labour_workforce, staging.tax_payroll, staging.insurance_unit]
+uses: [linkage.employer_key, linkage.identifier, linkage.person_link, linkage.person_mention, staging.insurance_participation, staging.labour_workforce, staging.tax_payroll]
 ---*/
 with citizen as (
     select link.person_key, min(identifier.value) as citizen_id

@@ -203,7 +203,9 @@ def _repair_contradictory(connection: duckdb.DuckDBPyConnection) -> list[tuple[i
         offset = int(_scalar(connection, "select max(cluster) + 1 from mention_cluster"))
         moved = {"mention_no": np.array(list(roots)), "root": np.array(list(roots.values())) + offset}
         connection.register("moved", moved)
-        connection.execute("update mention_cluster set cluster = moved.root from moved where moved.mention_no = mention_cluster.mention_no")
+        connection.execute("""
+            update mention_cluster set cluster = moved.root from moved where moved.mention_no = mention_cluster.mention_no
+        """)
         connection.unregister("moved")
     return kept_apart
 

@@ -5,9 +5,9 @@ params: [as_of]
 columns: {unit_code: varchar, employer_key: varchar, office_code: varchar, month: varchar, month_first_day: date, deadline_on: date, due_vnd: bigint, credit_vnd: bigint, paid_vnd: bigint, unpaid_vnd: bigint, late_vnd: bigint, excused_vnd: bigint, late_from_on: date, days_late: integer, excused_days_late: integer, excuse: varchar, decision_no: varchar, interest_vnd: bigint, older_interest_vnd: bigint, older_days: integer, reminder_id: varchar, reminded_on: date, evasion_days: integer, status: varchar, excused_is_reminded: boolean, is_unit_known: boolean, has_paused_order_doubt: boolean, evidence: 'varchar[]', steps: 'struct(fund varchar, amount_vnd bigint, deadline_on date, settled_on date, settled_by varchar, days_late integer, interest_days integer, rate varchar, interest varchar)[]'}
 ---*/
 with due_month as (
-    select unit_code, month, month_first_day, min(deadline_on) as deadline_on,
-        sum(greatest(due_vnd, 0)) as due_vnd, sum(greatest(-due_vnd, 0)) as credit_vnd
-    from marts.due
+    select unit_code, month, month_first_day, min(due.deadline_on) as deadline_on,
+        sum(greatest(due.due_vnd, 0)) as due_vnd, sum(greatest(-due.due_vnd, 0)) as credit_vnd
+    from marts.due as due
     group by unit_code, month, month_first_day
 ),
 judged_part as (

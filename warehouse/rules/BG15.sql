@@ -51,7 +51,7 @@ judged as (
 ),
 final as (
     select 'person' as subject_kind, person_key, decision_no as item, 'suspected' as status,
-        case when is_all_backdated or status = 'suspended' then 'C' when registers > 1 then 'A' else 'B' end as grade,
+        case when is_all_backdated or judged.status = 'suspended' then 'C' when registers > 1 then 'A' else 'B' end as grade,
         from_date, to_date, monthly_vnd * months as principal_vnd,
         list_concat(['labour.unemployment:' || record_key], job_evidence) as evidence,
         list_concat(
