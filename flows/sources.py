@@ -1,0 +1,36 @@
+"""Which sources a run must call stale: those it could not read, and those an earlier run could not and nobody has since."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from common.files import DataFolder, read_json
+from connectors.pull import PullOutcome
+
+
+def stale_after(outcomes: Sequence[PullOutcome], today: date) -> dict[str, str]:
+    """`registry.dataset` → why its last landed data are all there is."""
+    return {
+        f"{found.registry}.{found.dataset}": f"could not be read on {today.isoformat()}: {found.error}"
+        for found in outcomes
+        if found.status == "failed"
+    }
+
+
+def still_stale(data: DataFolder) -> dict[str, str]:
+    """What the live snapshot calls stale and no pull has mended since: the doubt of a run that pulls nothing itself."""
+    path = data.current / "manifest.json"
+    if not path.exists():
+        return {}
+    manifest = read_json(path)
+    known: Mapping[str, Sequence[str]] = manifest["pulls"]
+    stale: Mapping[str, str] = manifest["stale"]
+    return {
+        name: reason
+        for name, reason in stale.items()
+        if _newest_pull(data, name) == max(known.get(name, ()), default=None)
+    }
+
+
+def _newest_pull(data: DataFolder, name: str) -> str | None:
+    registry, _, dataset = name.partition(".")
+    return max((path.parent.name for path in data.pulls(registry, dataset).glob("*/manifest.json")), default=None)
