@@ -1,0 +1,130 @@
+"""The cast: people and employers set aside for planted cases, who otherwise live like everybody else.
+
+A case is staged in two steps. First it asks for people, employers and jobs; the world is then built around them, so
+that their spells, charges, returns and reports come about like anybody's. Then its `plant` writes what is special.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sandbox.world.stage import first_month
+
+if TYPE_CHECKING:
+    from sandbox.world.play import Play
+
+Plant = Callable[["Play"], None]
+
+_PERSON = pa.schema(
+    [
+        ("p", pa.int64()),
+        ("birth", pa.date32()),
+        ("sex", pa.string()),
+        ("kind", pa.string()),
+        ("nationality", pa.string()),
+    ]
+)
+_EMPLOYER = pa.schema(
+    [("e", pa.int64()), ("kind", pa.string()), ("status", pa.string()), ("cycle_months", pa.int32())]
+    + [("has_unit", pa.bool_()), ("owner", pa.int64())]
+)
+_JOB = pa.schema(
+    [("job_id", pa.int64()), ("p", pa.int64()), ("e", pa.int64()), ("unit_number", pa.int32())]
+    + [("from_month", pa.int32()), ("to_month", pa.int32()), ("first_day", pa.int32()), ("wage_vnd", pa.int64())]
+    + [("contract", pa.string())]
+    + [(flag, pa.bool_()) for flag in ("is_insured", "is_taxed", "is_reported")]
+)
+
+
+@dataclass
+class Cast:
+    """Who is on stage. Numbers are handed out in order, so the same script gives the same cast."""
+
+    as_of: date
+    people: list[dict[str, Any]] = field(default_factory=list)
+    employers: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    plants: list[Plant] = field(default_factory=list)
+
+    @property
+    def month(self) -> int:
+        """The month of `as_of`, as a number."""
+        return self.as_of.year * 12 + self.as_of.month - 1
+
+    def person(
+        self,
+        *,
+        age: int = 34,
+        sex: str = "",
+        kind: str = "worker",
+        nationality: str | None = None,
+        birth: date | None = None,
+    ) -> int:
+        number = len(self.people) + 1
+        born = birth or self.as_of - timedelta(days=365 * age + 17 * number % 300)
+        self.people.append(
+            {"p": number, "birth": born, "sex": sex or "MF"[number % 2], "kind": kind, "nationality": nationality}
+        )
+        return number
+
+    def employer(
+        self,
+        *,
+        kind: str = "enterprise",
+        status: str = "active",
+        cycle: int = 1,
+        has_unit: bool = True,
+        owner: int | None = None,
+    ) -> int:
+        number = len(self.employers) + 1
+        row = {"e": number, "kind": kind, "status": status, "cycle_months": cycle, "has_unit": has_unit, "owner": owner}
+        self.employers.append(row)
+        return number
+
+    def job(
+        self,
+        p: int,
+        e: int,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        wage: int = 8_000_000,
+        contract: str = "indefinite",
+        first_day: int = 1,
+        is_taxed: bool = True,
+        is_reported: bool = True,
+    ) -> None:
+        """An insured job from month `since` (default: before the registries' history) to month `until`."""
+        turn = sum(1 for job in self.jobs if job["p"] == p)
+        self.jobs.append(
+            {"job_id": p * 10 + turn, "p": p, "e": e, "unit_number": 1, "to_month": until, "first_day": first_day}
+            | {"from_month": first_month(self.as_of) - 5 if since is None else since, "wage_vnd": wage}
+            | {"contract": contract, "is_insured": True, "is_taxed": is_taxed, "is_reported": is_reported}
+        )
+
+    def staffed(self, workers: int = 4, *, cycle: int = 1, until: int | None = None, kind: str = "enterprise") -> int:
+        """A registered employer with `workers` insured people."""
+        e = self.employer(kind=kind, cycle=cycle)
+        for turn in range(workers):
+            self.job(
+                self.person(age=25 + (turn * 7 + e) % 25),
+                e,
+                until=until,
+                wage=6_000_000 + 250_000 * ((turn * 11 + e) % 30),
+                contract="indefinite" if until is None else "fixed",
+            )
+        return e
+
+    def later(self, plant: Plant) -> None:
+        self.plants.append(plant)
+
+    def tables(self) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """(people, employers, jobs)."""
+        return (
+            pa.Table.from_pylist(self.people, schema=_PERSON),
+            pa.Table.from_pylist(self.employers, schema=_EMPLOYER),
+            pa.Table.from_pylist(self.jobs, schema=_JOB),
+        )

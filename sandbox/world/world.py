@@ -1,0 +1,145 @@
+"""The whole simulated world: every dataset as it stands on a day, its timeline, and the truth about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from contracts.loader import Dataset, all_datasets
+from sandbox.world.benefit_cases import stage_benefits
+from sandbox.world.benefits import register_benefits
+from sandbox.world.books import build_dues, register_books
+from sandbox.world.cast import Cast
+from sandbox.world.changes import register_changes
+from sandbox.world.employers import build_employers, register_employers
+from sandbox.world.health import register_health
+from sandbox.world.labour import register_labour
+from sandbox.world.late_cases import stage_late
+from sandbox.world.late_scenes import SCENES
+from sandbox.world.people import build_people
+from sandbox.world.play import Broken, Play
+from sandbox.world.registration_cases import stage_registration
+from sandbox.world.stage import HORIZON_DAYS, open_stage
+from sandbox.world.tax import register_tax
+from sandbox.world.truth import collect_truth
+from sandbox.world.welfare import register_assistance, register_reference
+from sandbox.world.work import build_work, register_participation
+
+
+@dataclass(frozen=True)
+class World:
+    """`tables`: dataset (`tax.payroll`) → its newest records delivered before `moment`, contract fields only.
+
+    `timeline` holds every version of every record, ordered by (updated_at, key), thirty days beyond `as_of`.
+    `truth`: `persons`, `records`, `employers`, `cases` (what must be found on `as_of`), `malformed`.
+    `broken`: records that break the contract, delivered among the others.
+    """
+
+    as_of: date
+    seed: int
+    moment: datetime
+    tables: Mapping[str, pa.Table]
+    timeline: Mapping[str, pa.Table]
+    truth: Mapping[str, pa.Table]
+    broken: tuple[Broken, ...]
+
+
+def generate(persons: int, seed: int, as_of: date, dirt: float = 1.0) -> World:
+    """Build a world of `persons` ordinary people (and the cast of the planted cases) as it stands when `as_of` begins.
+
+    The same arguments give the same world, byte for byte. `dirt` scales how badly identities are written down;
+    0 leaves them clean. History begins in January two years before `as_of`.
+    """
+    cast = Cast(as_of)
+    stage_late(cast, SCENES)
+    stage_registration(cast)
+    stage_benefits(cast)
+    with open_stage(seed, as_of, dirt) as con:
+        _build(con, persons, seed, cast)
+        play = Play(con, as_of)
+        for plant in cast.plants:
+            plant(play)
+        play.write()
+        register_changes(con)
+        timeline = {found.full_name: _collect(con, found) for found in all_datasets()}
+        truth = {**collect_truth(con), "cases": play.case_table(), "malformed": malformed_table(play.broken)}
+    start = datetime.combine(as_of, datetime.min.time(), timezone.utc) - timedelta(hours=7)
+    world = World(as_of, seed, start, {}, timeline, truth, tuple(play.broken))
+    return world_at(world, start)
+
+
+def world_at(world: World, moment: datetime) -> World:
+    """The same world as the registries held it at `moment` (aware), up to 60 days before and 30 after `as_of`."""
+    tables = {
+        found.full_name: _newest(found, _until(world.timeline[found.full_name], moment)) for found in all_datasets()
+    }
+    return replace(world, moment=moment, tables=tables)
+
+
+def advance(world: World, days: int) -> World:
+    """The world `days` later: new records, corrections and withdrawals, as a second delivery brings them."""
+    if not 0 <= days <= HORIZON_DAYS:
+        raise ValueError(f"days must lie between 0 and {HORIZON_DAYS}")
+    return world_at(world, world.moment + timedelta(days=days))
+
+
+def malformed_table(broken: list[Broken]) -> pa.Table:
+    columns = {
+        "dataset": [found.dataset for found in broken],
+        "record_key": pa.array([found.record_key for found in broken], pa.string()),
+        "updated_at": pa.array([found.updated_at for found in broken], pa.timestamp("us")),
+        "reason": [found.reason for found in broken],
+    }
+    return pa.table(columns)
+
+
+def _build(con: duckdb.DuckDBPyConnection, persons: int, seed: int, cast: Cast) -> None:
+    people, employers, jobs = cast.tables()
+    rng = np.random.default_rng(seed)
+    build_people(con, persons, people, rng)
+    build_employers(con, persons, employers, rng)
+    build_work(con, jobs)
+    build_dues(con, cast.as_of)
+    register_employers(con)
+    register_participation(con)
+    register_books(con)
+    register_tax(con)
+    register_labour(con)
+    register_health(con)
+    register_benefits(con)
+    register_assistance(con)
+    register_reference(con)
+
+
+def _collect(con: duckdb.DuckDBPyConnection, found: Dataset) -> pa.Table:
+    fields = ", ".join(f'"{name}"' for name in found.names)
+    keys = ", ".join(f'"{name}"' for name in found.key)
+    until, order = (
+        ("where updated_at < getvariable('horizon')", "updated_at, ") if "updated_at" in found.names else ("", "")
+    )
+    query = f"select {fields} from {found.table} {until} order by {order}{keys}"
+    return con.execute(query).to_arrow_table().cast(found.arrow_schema())
+
+
+def _until(timeline: pa.Table, moment: datetime) -> pa.Table:
+    if "updated_at" not in timeline.column_names:
+        return timeline
+    times = timeline["updated_at"].to_numpy()
+    limit = np.datetime64(moment.astimezone(timezone.utc).replace(tzinfo=None), "us")
+    return timeline.slice(0, int(np.searchsorted(times, limit, side="left")))
+
+
+def _newest(found: Dataset, versions: pa.Table) -> pa.Table:
+    """The last version of every key; the order stays."""
+    if "updated_at" not in found.names or versions.num_rows == 0:
+        return versions
+    keys = ", ".join(f'"{name}"' for name in found.key)
+    numbered = versions.select(list(found.key)).append_column("place", pa.array(np.arange(versions.num_rows)))
+    with duckdb.connect() as con:
+        con.register("numbered", numbered)
+        query = f"select max(place) as place from numbered group by {keys} order by place"
+        last = con.execute(query).to_arrow_table()["place"]
+    return versions if len(last) == versions.num_rows else versions.take(last)
