@@ -58,7 +58,8 @@ def only_the_answer_on_stdout() -> Iterator[None]:
 def answer(value: Mapping[str, Any], *renderables: "RenderableType", as_json: bool) -> None:
     """Print what the verb found: `value` as one JSON object, or `renderables` for people."""
     if as_json:
-        print(json.dumps(value, ensure_ascii=False, default=_as_json), file=_answer_stream.get() or sys.stdout)
+        stream = _answer_stream.get() or sys.stdout
+        stream.write(json.dumps(value, ensure_ascii=False, default=_as_json) + "\n")
         return
     console = stdout_console()
     for renderable in renderables:
@@ -192,7 +193,7 @@ class _Lines:
 
     def finish(self, task: str) -> None:
         done = self._done.pop(task, 0)
-        print(f"{task}: xong · done" + (f" ({done:,})" if done else ""), file=sys.stderr)
+        sys.stderr.write(f"{task}: xong · done" + (f" ({done:,})" if done else "") + "\n")
 
 
 def _as_json(value: Any) -> Any:

@@ -78,14 +78,14 @@ def _outcome(given: Sequence[str], *, is_debug: bool) -> int | DoiChieuError:
         usage.exit_code = Exit.USAGE
         return usage
     except (KeyboardInterrupt, typer.Abort):
-        print("Đã dừng · interrupted", file=sys.stderr)
+        sys.stderr.write("Đã dừng · interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (`| head`) has seen enough; the interpreter must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     # The edge of the program: whatever nobody foresaw becomes exit code 4, and the shell sees no traceback.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 – the one place for it
         return _fault(error, given, is_debug=is_debug)
 
 
@@ -126,7 +126,8 @@ def _config_of(given: Sequence[str]) -> Path:
 
 def _say(error: DoiChieuError, *, wants_json: bool) -> None:
     if not wants_json:
-        print(f"Lỗi · error: {error}", file=sys.stderr)
+        sys.stderr.write(f"Lỗi · error: {error}\n")
         return
     described = {"what": error.what, "where": error.where, "remedy": error.remedy}
-    print(json.dumps({"error": described, "exit_code": int(error.exit_code)}, ensure_ascii=False))
+    told = {"error": described, "exit_code": int(error.exit_code)}
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")

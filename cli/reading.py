@@ -1,4 +1,4 @@
-"""Verbs that read a published snapshot: `flags`, `explain`, `export`."""
+"""Verbs that read the lists of a published snapshot: `flags`, `export`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +25,6 @@ from common.settings import user_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from query.explain import Evidence, Explanation
-
 Rule = Annotated[str | None, typer.Option(metavar="R", help="Mã quy tắc · Rule code, e.g. CD03.")]
 Province = Annotated[str | None, typer.Option(metavar="P", help="Mã tỉnh của đơn vị · Province code of the employer.")]
 Status = Annotated[str | None, typer.Option(metavar="S", help="late, evasion, excused, suspected, lead.")]
@@ -42,7 +40,6 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=example("doichieu flags --rule CD03 --limit 10", "doichieu flags --province 66 --change new --json")
     )(flags)
-    app.command(epilog=example("doichieu explain 3f2a9c…"))(explain)
     app.command(
         epilog=example(
             "doichieu export findings --out findings.parquet",
@@ -120,105 +117,6 @@ def _subject(row: dict[str, Any]) -> str:
     person = " ".join(part for part in (row["full_name"], row["citizen_id"] or row["si_number"]) if part)
     codes = [row[name] for name in ("unit_code", "facility_code", "doctor_code", "office_code") if row[name]]
     return " · ".join([part for part in (employer, person) if part] + codes) or row["person_key"] or row["employer_key"]
-
-
-def explain(
-    finding: Annotated[str, typer.Argument(metavar="FINDING", help="Mã việc hoặc mã dấu hiệu · A finding or flag id.")],
-    config: ConfigFile = DEFAULT_CONFIG,
-    as_json: AsJson = False,
-) -> None:
-    """Căn cứ của một việc, bằng lời · The evidence of one finding in words. Writes a line to the audit log."""
-    from query.explain import explain as explain_finding
-    from query.identity import Reader
-    from query.snapshot import reading
-
-    with reading(settings_from(config)) as opened:
-        found = explain_finding(opened, Reader(user_name(), now()), finding)
-    answer(found.as_json(), *_dossier(found), as_json=as_json)
-
-
-def _dossier(found: "Explanation") -> list["RenderableType"]:
-    from rich.panel import Panel
-    from rich.text import Text
-
-    return [
-        Panel(
-            Text(f"{found.reason.vi}\n\n{found.reason.en}"),
-            title=Text(f"{found.rule} {found.title}"),
-            subtitle=Text(str(found.notice)),
-        ),
-        _facts_table(found),
-        *_steps_table(found),
-        *(
-            [table("Tham số theo ngày · Dated parameters", ("", ""), list(found.params.items()))]
-            if found.params
-            else []
-        ),
-        *(_evidence_tables(found.evidence)),
-        *_bullets("Giải thích vô can cần loại trừ · Innocent explanations to rule out", found.innocent),
-        *_bullets("Nguồn đã cũ · Stale sources", found.stale_sources),
-        *_bullets("Điểm còn ngờ · Doubts", found.doubts),
-        *(
-            [plain(f"Cùng dấu hiệu · Same flag: {', '.join(found.other_findings[:20])}")]
-            if found.other_findings
-            else []
-        ),
-    ]
-
-
-def _facts_table(found: "Explanation") -> "RenderableType":
-    seen = f"{cell(found.first_seen)} – {cell(found.last_seen)}"
-    rows = [
-        ("Mã · Finding", found.finding_id),
-        ("Dấu hiệu · Flag", found.flag_id),
-        ("Điều luật · Law", found.law),
-        ("Quy tắc, bản · Rule, version", f"{found.rule}, {found.rule_version}"),
-        ("Tình trạng · Status", found.status),
-        ("Mức · Grade", found.grade),
-        ("Đối tượng · Subject", found.subject),
-        *((f"  {name}", value) for name, value in found.subject_keys.items()),
-        ("Việc · Item", found.item),
-        ("Từ – đến · From – to", f"{cell(found.from_date)} – {cell(found.to_date)}"),
-        ("Gốc · Principal (đ)", cell(found.principal_vnd)),
-        ("Lãi · Interest (đ)", cell(found.interest_vnd)),
-        ("Số ngày chậm · Days late", cell(found.days_late)),
-        ("Thấy lần đầu – lần cuối · Seen", seen),
-        ("Thay đổi · Change", found.change),
-        ("Bản công bố · Snapshot", f"{found.snapshot} ({cell(found.as_of)})"),
-    ]
-    return table("", ("", ""), rows)
-
-
-def _steps_table(found: "Explanation") -> list["RenderableType"]:
-    title = "Tính tiền từng bước · The money, step by step"
-    if not found.steps:
-        return []
-    if not all(isinstance(step, dict) for step in found.steps):
-        return _bullets(title, found.steps)
-    columns = list(dict.fromkeys(name for step in found.steps for name in step))
-    return [table(title, columns, [[step.get(column) for column in columns] for step in found.steps])]
-
-
-def _evidence_tables(evidence: list["Evidence"]) -> list["RenderableType"]:
-    """The cited records of one dataset side by side, one column a record."""
-    tables: list[RenderableType] = []
-    for kind in dict.fromkeys((cited.registry, cited.dataset) for cited in evidence):
-        cited = [one for one in evidence if (one.registry, one.dataset) == kind]
-        fields = list(dict.fromkeys(name for one in cited for name in one.record or {}))
-        rows: list[Sequence[Any]] = [
-            ("(pull)", *(one.pull for one in cited)),
-            ("(linked by)", *(one.linked_by or "" for one in cited)),
-            *((field, *((one.record or {}).get(field) for one in cited)) for field in fields),
-        ]
-        if not fields:
-            rows.append(("", *("không giữ bản sao · no copy kept" for _ in cited)))
-        title = f"Bản ghi · Records: {'.'.join(kind)} – {cited[0].title_vi}"
-        tables.append(table(title, ("", *(f"{one.record_key} ({one.role})" for one in cited)), rows))
-    return tables
-
-
-def _bullets(title: str, lines: Sequence[Any]) -> list["RenderableType"]:
-    return [plain(f"{title}:\n" + "\n".join(f"  • {line}" for line in lines))] if lines else []
 
 
 def export(

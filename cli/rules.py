@@ -1,4 +1,4 @@
-"""`rules list|show`: the rule book, as the live snapshot applied it, or as the rule files stand before the first run."""
+"""`rules list|show`: the rule book, as the live snapshot applied it, or as the files stand before the first run."""
 
 from typing import Annotated, Any
 
@@ -100,7 +100,7 @@ def show_rule(
         ("Câu lý do", found["reason_vi"]),
         ("Reason", found["reason_en"]),
         ("Dữ liệu vào · Inputs", "\n".join(found["inputs"])),
-        ("Tham số · Parameters", found["params"]),
+        ("Tham số · Parameters", "\n".join(found["params"])),
         ("Vô can khi · Innocent if", "\n".join(f"{vi} · {en}" for vi, en in innocent)),
         *([("Bỏ qua vì · Skipped", found["skipped_reason"])] if found["skipped_reason"] else []),
     ]
@@ -121,7 +121,7 @@ def _rule_book(settings: Settings) -> tuple[list[dict[str, Any]], str | None]:
     with reading(settings) as opened:
         rows = opened.connection.execute(f"select {', '.join(_SHOWN)} from main.rule order by rule").fetchall()
         rules = [dict(zip(_SHOWN, row, strict=True)) for row in rows]
-        listed = ("innocent_vi", "innocent_en", "inputs")
+        listed = ("innocent_vi", "innocent_en", "inputs", "params")
         return [{**rule, **{name: rule[name] or [] for name in listed}} for rule in rules], opened.snapshot.name
 
 
@@ -135,13 +135,13 @@ def _rules_of_files() -> list[dict[str, Any]]:
             "title_vi": rule.title_vi,
             "title_en": rule.title_en,
             "subject": rule.subject,
-            "law": str(rule.law),
+            "law": rule.law,
             "reason_vi": rule.reason_vi,
             "reason_en": rule.reason_en,
             "innocent_vi": list(rule.innocent_vi),
             "innocent_en": list(rule.innocent_en),
             "inputs": list(rule.inputs),
-            "params": str(rule.params),
+            "params": list(rule.law_values),
             "skipped_reason": None,
         }
         for rule in load_rules()

@@ -1,4 +1,4 @@
-"""The evidence of one finding: what was found, on which records, under which article, and what else could explain it."""
+"""The evidence of one finding: what was found, on which records, under which article, and what else explains it."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,6 @@ from query.masking import mask_record
 from query.snapshot import Reading
 from query.words import (
     CHANGES,
-    DOUBTS,
     GRADES,
     METHODS,
     NOTICE,
@@ -36,7 +35,7 @@ class Evidence:
     dataset: str
     title_vi: str
     record_key: str
-    pull: str
+    pull: str | None
     updated_at: datetime | None
     record: Mapping[str, Any] | None
     """None: the snapshot keeps no copy of it."""
@@ -127,7 +126,7 @@ def explain(opened: Reading, reader: Reader, identifier: str) -> Explanation:
         params=_parsed(kept["params"]) or {},
         facts=read_facts(kept["facts"]),
         stale_sources=[_stale(opened, source) for source in row["stale_sources"]],
-        doubts=[in_words(doubt, DOUBTS) for doubt in row["doubts"]],
+        doubts=_doubts(opened, row["doubts"]),
         innocent=_innocent(rule),
         evidence=_evidence(opened, finding_id, row["person_key"]),
         change=in_words(row["change"], CHANGES),
@@ -196,7 +195,9 @@ def _evidence(opened: Reading, finding_id: str, person_key: str | None) -> list[
 
 def _cited(row: Mapping[str, Any]) -> Evidence:
     contract = dataset(row["registry"], row["dataset"])
-    record = _parsed(row["record"])
+    kept = _parsed(row["record"])
+    # Names that begin with _ are the pull's own bookkeeping.
+    record = None if kept is None else {name: value for name, value in kept.items() if not name.startswith("_")}
     return Evidence(
         role=row["role"],
         registry=row["registry"],
@@ -228,6 +229,18 @@ def _stale(opened: Reading, source: str) -> Words:
         f"{source}: bản ghi mới nhất ngày {newest:%d/%m/%Y}{explained}",
         f"{source}: newest record of {newest:%Y-%m-%d}{explained}",
     )
+
+
+def _doubts(opened: Reading, doubts: list[str]) -> list[Words]:
+    """Doubts in words; what stands behind the colon of a doubt names the place."""
+    rows = opened.connection.execute("select doubt, text_vi, text_en from main.doubt_word").fetchall()
+    known = {doubt: Words(vi, en) for doubt, vi, en in rows}
+    said = []
+    for doubt in doubts:
+        code, _, place = doubt.partition(":")
+        words = in_words(code, known)
+        said.append(Words(f"{words.vi} ({place})", f"{words.en} ({place})") if place else words)
+    return said
 
 
 def _innocent(rule: Mapping[str, Any]) -> list[Words]:

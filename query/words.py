@@ -51,15 +51,6 @@ METHODS = {
     "judged": Words("cán bộ đã xác nhận", "judged by a person"),
     "alone": Words("chưa nối với bản ghi nào khác", "linked to no other record"),
 }
-DOUBTS = {
-    "weak_link": Words("liên kết danh tính còn yếu", "the identity link is weak"),
-    "stale_source": Words("một nguồn dữ liệu đã cũ", "a source is stale"),
-    "failed_check": Words("một kiểm tra chất lượng dữ liệu không đạt", "a data-quality check failed"),
-    "quarantined_version": Words(
-        "bản mới hơn của một bản ghi đang bị tách riêng; bản cũ vẫn được dùng",
-        "a newer version of a record is in quarantine; the old one is in force",
-    ),
-}
 
 
 def in_words(code: str, known: dict[str, Words]) -> Words:

@@ -7,8 +7,9 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "query")]
 
-from command_line import Doichieu, run_in
-from example_snapshot import publish_example
+# The folders must be on the path first.
+from command_line import Doichieu, run_in  # noqa: E402
+from example_snapshot import publish_example  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import typer
-from command_line import COMMAND, Doichieu
+from command_line import COMMAND, Doichieu, run_installed
 
 import cli.main
 from cli.frame import cell
@@ -101,6 +101,16 @@ def test_a_wrong_configuration_exits_2_and_names_file_and_key(
     assert answered.json["error"]["where"].endswith("doichieu.toml")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["flags", "--json"], 0), (["explain", "nope", "--json"], 2), (["serve", "--json"], 2), (["flags", "--what"], 2)],
+)
+def test_the_shell_sees_the_exit_code_and_one_json_object(home: Path, arguments: list[str], code: int) -> None:
+    answered = run_installed(home, *arguments)
+    assert answered.code == code
+    assert answered.err if "--what" in arguments else answered.json
+
+
 class Told(Exception):
     """Stands for a fault nobody foresaw."""
 
@@ -110,7 +120,7 @@ def raising(error: BaseException) -> typer.Typer:
 
     @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
     def verb() -> None:
-        print("a library talks")
+        sys.stdout.write("a library talks\n")
         raise error
 
     @app.command()

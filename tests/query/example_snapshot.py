@@ -19,18 +19,18 @@ insert into snapshot values ('{name}', date '2026-06-30', null, timestamptz '202
 
 create table rule(rule varchar, rule_version varchar, title_vi varchar, title_en varchar, subject varchar, law varchar,
     reason_vi varchar, reason_en varchar, innocent_vi varchar[], innocent_en varchar[], inputs varchar[],
-    params varchar, file varchar, skipped_reason varchar);
+    params varchar[], file varchar, skipped_reason varchar);
 insert into rule values
     ('CD02', 'v1', 'Chậm đóng 30–60 ngày', 'Late 30–60 days', 'employer', '41/2024/QH15 Đ38.1',
      '{{name}} ({{tax_code}}), đơn vị {{unit_name}}, còn {{principal_vnd}} của tháng {{month}}, hạn {{deadline}}.',
      '{{name}} ({{tax_code}}), unit {{unit_name}}, lacks {{principal_vnd}} of {{month}}, due {{deadline}}.',
-     ['đã nộp sang đơn vị khác'], ['paid to another unit'], ['unit_month.unpaid_vnd'], '{{}}', 'CD02.sql', null),
+     ['đã nộp sang đơn vị khác'], ['paid to another unit'], ['unit_month.unpaid_vnd'], ['late_warning_days'], 'CD02.sql', null),
     ('BG18', 'v1', 'Chi trả sau khi chết', 'Benefit after death', 'person', '41/2024/QH15 Đ75.2.a',
      '{{person}} hưởng {{amount_vnd}} từ {{from_date}} dù đã mất ngày {{died_on}}.',
      '{{person}} was paid {{amount_vnd}} from {{from_date}} though dead on {{died_on}}.',
-     ['liên kết nhầm người'], ['a wrong person linked'], ['death.died_on'], '{{}}', 'BG18.sql', null),
+     ['liên kết nhầm người'], ['a wrong person linked'], ['death.died_on'], [], 'BG18.sql', null),
     ('TD01', 'v1', 'Đơn vị trả lương chưa đăng ký', 'Paying unit not registered', 'employer', '41/2024/QH15 Đ39.1.a',
-     '{{name}} trả lương.', '{{name}} pays wages.', [], [], [], '{{}}', 'TD01.sql', 'tax.withholding not offered');
+     '{{name}} trả lương.', '{{name}} pays wages.', [], [], [], [], 'TD01.sql', 'tax.withholding not offered');
 
 create table finding(finding_id varchar, flag_id varchar, rule varchar, rule_version varchar, status varchar,
     grade varchar, subject_kind varchar, employer_key varchar, unit_code varchar, person_key varchar,
@@ -42,7 +42,8 @@ insert into finding values
      '2026-04-01', '2026-04-30', 12345678, 4567, 30, '41/2024/QH15 Đ38.1',
      '{{"month": "2026-04", "principal_vnd": 12345678, "deadline": "2026-05-31"}}',
      '[{{"fund": "si", "amount_vnd": 12345678, "rate": "0.0003", "days": 30, "interest_vnd": 111111}}]',
-     '{{"daily_rate": "0.0003"}}', ['insurance.payment'], ['weak_link'], '2026-06-01', '2026-06-30', 'standing'),
+     '{{"late_interest_daily_rate": {{"value": "0.0003", "from": "2025-07-01", "reference": "Đ40"}}}}',
+     ['insurance.payment'], ['source_empty:insurance.payment', 'a doubt of its own'], '2026-06-01', '2026-06-30', 'standing'),
     ('f1', 'g2', 'BG18', 'v1', 'suspected', 'B', 'person', null, null, 'p1', null, null, null, 'BEN-1',
      '2026-02-01', null, null, null, null, '41/2024/QH15 Đ75.2.a',
      '{{"amount_vnd": 3500000, "from_date": "2026-02-01", "died_on": null}}', '[]', '{{}}',
@@ -90,6 +91,9 @@ create table indicator(area_code varchar, geography varchar, as_of date, indicat
     denominator bigint, percent decimal(9, 4), target_percent decimal(9, 4));
 insert into indicator values ('66', 'after_2025_07', date '2026-06-30', 'si', 1, 3, 33.3333, null);
 
+create table doubt_word(doubt varchar, text_vi varchar, text_en varchar);
+insert into doubt_word values ('source_empty', 'Nguồn này không có bản ghi nào.', 'This source is empty.');
+
 create table source(registry varchar, dataset varchar, offered boolean, pulls integer, newest_pull varchar,
     newest_record_at timestamptz, is_stale boolean, stale_reason varchar);
 insert into source values
@@ -112,7 +116,7 @@ create table record(registry varchar, dataset varchar, record_key varchar, pull 
     record varchar);
 insert into record values
     ('insurance', 'benefit', 'BEN-1', 'pull1', timestamptz '2026-02-10 08:00:00+07',
-     '{"benefit_id": "BEN-1", "full_name": "Nguyễn Thị Ánh", "citizen_id": "066180001234", "birth_date": "1980-05-01",
+     '{"_pull": "pull1", "benefit_id": "BEN-1", "full_name": "Nguyễn Thị Ánh", "citizen_id": "066180001234", "birth_date": "1980-05-01",
        "bank_account": "0011223344", "amount_vnd": 3500000, "from_date": "2026-02-01", "kind": "pension"}'),
     ('health', 'death', 'D-1', 'pull1', timestamptz '2026-01-10 08:00:00+07',
      '{"notice_no": "D-1", "full_name": "Nguyễn Thị Ánh", "citizen_id": "066180001234", "died_on": "2026-01-05"}'),

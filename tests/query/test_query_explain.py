@@ -31,8 +31,8 @@ def test_a_finding_is_explained_with_everything_it_rests_on(opened: Reading, mas
         30,
     )
     assert found.steps[0]["rate"] == "0.0003"
-    assert found.params == {"daily_rate": "0.0003"}
-    assert [doubt.en for doubt in found.doubts] == ["the identity link is weak"]
+    assert found.params["late_interest_daily_rate"]["value"] == "0.0003"
+    assert [doubt.en for doubt in found.doubts] == ["This source is empty. (insurance.payment)", "a doubt of its own"]
     assert [source.en for source in found.stale_sources] == [
         "insurance.payment: newest record of 2026-06-01 (no answer)"
     ]
@@ -43,6 +43,7 @@ def test_a_finding_is_explained_with_everything_it_rests_on(opened: Reading, mas
 def test_the_cited_records_are_masked_and_say_how_their_person_is_known(opened: Reading, masked: Reader) -> None:
     benefit, death = explain(opened, masked, "f1").evidence
     assert benefit.record is not None
+    assert "_pull" not in benefit.record
     assert benefit.record["full_name"] == "N.T.Á."
     assert benefit.record["amount_vnd"] == 3_500_000
     assert death.linked_by is not None
