@@ -21,17 +21,17 @@ def ask(
 ) -> dict[Check, Count]:
     """Put every check to the DuckDB file `database`, opened read-only; a check that cannot be asked carries an error.
 
-    The checks of one suite share one batch, so their column questions become one query.
+    The checks of one table share one batch, so that their column questions become one query.
     """
-    suites: dict[str, list[Check]] = {}
+    batches: dict[str | None, list[Check]] = {}
     for check in checks:
-        suites.setdefault(check.suite, []).append(check)
-    progress.start(task, len(suites))
+        batches.setdefault(check.table, []).append(check)
+    progress.start(task, len(checks))
     counts: dict[Check, Count] = {}
     with _opened(database, build) as source:
-        for suite, members in suites.items():
-            counts.update(_ask_suite(source, suite, members))
-            progress.advance(task, 1)
+        for table, members in batches.items():
+            counts.update(_ask_batch(source, table, members))
+            progress.advance(task, len(members))
     progress.finish(task)
     return counts
 
@@ -60,26 +60,20 @@ def _opened(database: Path, build: BuildSettings) -> Iterator[Any]:
         source.get_engine().dispose()
 
 
-def _ask_suite(source: Any, suite: str, checks: Sequence[Check]) -> dict[Check, Count]:
+def _ask_batch(source: Any, table: str | None, checks: Sequence[Check]) -> dict[Check, Count]:
     import great_expectations
 
     # A query asset: a table asset would reflect on the whole catalogue for every batch, four times slower.
-    asset = source.add_query_asset(suite, query=_batch_query(checks))
-    batch = asset.add_batch_definition_whole_table("whole").get_batch()
+    query = f"select * from {table}" if table else "select 1 as one"
+    name = table or "across tables"
+    batch = source.add_query_asset(name, query=query).add_batch_definition_whole_table("whole").get_batch()
     expectations = [_expectation(check, position) for position, check in enumerate(checks)]
-    result = batch.validate(
-        great_expectations.ExpectationSuite(name=suite, expectations=expectations), result_format="BASIC"
-    )
+    suite = great_expectations.ExpectationSuite(name=name, expectations=expectations)
     found = {
         entry.expectation_config.meta["position"]: _count(entry.result, entry.exception_info)
-        for entry in result.results
+        for entry in batch.validate(suite, result_format="BASIC").results
     }
     return {check: found[position] for position, check in enumerate(checks)}
-
-
-def _batch_query(checks: Sequence[Check]) -> str:
-    tables = [check.table for check in checks if check.table is not None]
-    return f"select * from {tables[0]}" if tables else "select 1 as one"
 
 
 def _expectation(check: Check, position: int) -> Any:
@@ -100,5 +94,7 @@ def _expectation(check: Check, position: int) -> Any:
 def _count(result: Mapping[str, Any], problem: Mapping[str, Any]) -> Count:
     if "unexpected_count" in result:
         return Count(failing=result["unexpected_count"], total=result["element_count"])
-    said = _HARMLESS.search(str(problem))
+    # One entry per metric that could not be resolved, each with its own message.
+    messages = [str(found["exception_message"]) for found in problem.values() if isinstance(found, Mapping)]
+    said = _HARMLESS.search("\n".join(messages))
     return Count(failing=None, total=None, error=said.group(0) if said else "the query failed")

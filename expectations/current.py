@@ -1,4 +1,4 @@
-"""The current version of every landed record, one table per dataset, in a DuckDB file that lives as long as the checks."""
+"""The current version of every landed record: one table per dataset, in a DuckDB file that outlives no check."""
 
 from collections.abc import Sequence
 from pathlib import Path

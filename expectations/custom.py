@@ -58,7 +58,7 @@ class _FullMatch(ColumnMapMetricProvider):
     condition_value_keys = ("pattern",)
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column: Any, pattern: str, **_: Any) -> Any:
+    def _sqlalchemy(cls, column: Any, pattern: str, **_: Any) -> Any:  # noqa: N805 - GX calls it with the class
         return sqlalchemy.func.regexp_full_match(column, pattern)
 
 
@@ -76,7 +76,7 @@ class _FailingRows(TableMetricProvider):
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(
-        cls,
+        cls,  # noqa: N805 - GX calls it with the class
         execution_engine: SqlAlchemyExecutionEngine,
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
@@ -84,7 +84,7 @@ class _FailingRows(TableMetricProvider):
     ) -> tuple[int, int]:
         execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
         query, of = metric_value_kwargs["query"], metric_value_kwargs["of"]
-        # exec_driver_sql-like: a colon in the query is no parameter.
+        # A colon in the query is no parameter.
         text = f"select (select count(*) from (\n{query}\n)) as failing, (select count(*) from {of}) as total"
         row = execution_engine.execute_query(sqlalchemy.text(text.replace(":", "\\:"))).fetchone()
         assert row is not None

@@ -1,4 +1,4 @@
-"""Checks on deliveries as a whole: could they be read, how much was set aside, how fresh, how many, what has drifted."""
+"""Checks on deliveries as a whole: could they be read, how much was set aside, how fresh, how many, what drifted."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence

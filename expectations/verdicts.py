@@ -58,7 +58,8 @@ class Bench:
                 observed=f"could not be checked: {count.error}",
                 expected=check.expected,
             )
-        assert count.failing is not None and count.total is not None
+        assert count.failing is not None
+        assert count.total is not None
         return self.say(
             check.suite,
             check.name,

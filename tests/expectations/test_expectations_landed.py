@@ -19,6 +19,9 @@ from expectations.landed import check_landed
 from expectations.suite_files import written_checks
 from expectations.verdicts import Verdict, write_verdicts
 
+# One worker pays for the import of great-expectations.
+pytestmark = pytest.mark.xdist_group("great_expectations")
+
 EARLIER = "20260601T180000000000Z"
 
 

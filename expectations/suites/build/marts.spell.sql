@@ -11,9 +11,9 @@ group by spell_id
 having count(*) > 1
 
 /*---
-check: months_in_order
+check: dates_in_order
 level: warn
-expected: from_month is not after to_month
+expected: from_day is not after to_day
 title_vi: Giai đoạn tham gia bắt đầu trước khi kết thúc
 title_en: A spell begins before it ends
 remedy_vi: Xem bản ghi nguồn; giai đoạn có tháng ngược không được tính là tham gia.
@@ -21,4 +21,4 @@ remedy_en: look at the source records; a spell that ends before it begins covers
 ---*/
 select spell_id
 from marts.spell
-where to_month < from_month
+where to_day < from_day
