@@ -5,7 +5,6 @@ A pull is converted in batches of whole pages, each on its own small connection:
 """
 
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from common.errors import DoiChieuError
 from common.files import sha256_of
 from connectors.manifests import LandedFile
 from connectors.quarantine import BadRecord, QuarantineFile
-from connectors.walk import SavedPage, Walk
+from connectors.walk import SavedPage, Walk, make_durable
 from contracts.loader import Dataset
 from contracts.predicates import key_expression, reasons_expression, typed_expression
 
@@ -253,14 +252,6 @@ def connection_in(folder: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("set timezone = 'Asia/Ho_Chi_Minh'")
     return connection
-
-
-def make_durable(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sql_text(value: object) -> str:

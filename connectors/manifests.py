@@ -1,4 +1,7 @@
-"""The manifest of a pull: written last, so a pull folder without one is unfinished; the next pull's start is read from here alone."""
+"""The manifest of a pull: written last, so a pull folder without one is unfinished.
+
+The next pull's start is read from manifests alone; there is no other state.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The overlap of an incremental pull: rows that are, field for field, the version already in force are not landed again.
+"""The overlap of an incremental pull: rows that equal the version already in force, field for field, stay out.
 
 Without this every night would add the whole overlap to the raw layer once more.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 import duckdb
 
 from common.files import DataFolder, sha256_of
-from connectors.landing import Landed, connection_in, make_durable, sql_text
+from connectors.landing import Landed, connection_in, sql_text
 from connectors.manifests import LandedFile, PullManifest
+from connectors.walk import make_durable
 from contracts.loader import Dataset
 
 
@@ -28,7 +29,7 @@ def drop_already_held(
     """`landed` without the rows already in force, and how many those were.
 
     Exact, or not done at all: a row goes only if the newest landed version of its key equals it in every field and the
-    pull brings that key once. Pulls under another contract version have other columns, so nothing is compared with them.
+    pull brings that key once. Pulls under another contract version have other columns: then nothing is compared.
     """
     earlier = [
         data.pull(each.registry, each.dataset, each.pull) / part.file for each in finished for part in each.parts
@@ -58,7 +59,8 @@ def _find_held(
             select * from read_parquet({_list(earlier)}, filename = true)
             where updated_at >= timestamptz {sql_text(since.isoformat())}
             qualify row_number() over (
-                partition by _record_key order by updated_at desc, parse_filename(parse_dirpath(filename)) desc, _seq desc
+                partition by _record_key
+                order by updated_at desc, parse_filename(parse_dirpath(filename)) desc, _seq desc
             ) = 1
         ),
         brought_once as (

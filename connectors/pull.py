@@ -1,4 +1,4 @@
-"""Pull the datasets of one registry side by side: walk the pages, land them, set bad records aside, finish by manifest."""
+"""Pull the datasets of one registry side by side, each with its own outcome."""
 
 import asyncio
 import contextlib
@@ -121,11 +121,12 @@ class _RegistryPull:
         answered = any(isinstance(outcome, PullOutcome) and outcome.status == "landed" for outcome in tries)
         outcomes: list[PullOutcome] = []
         for contract, outcome in zip(wanted, tries, strict=True):
-            if isinstance(outcome, Refused):
-                # Asked alone, a dataset has no neighbour in this pull to show that the registry itself is well.
-                answered = answered or await self._another_dataset_answers(contract)
-                outcome = self._not_offered(contract) if answered else _failed(contract, outcome)
-            outcomes.append(outcome)
+            if isinstance(outcome, PullOutcome):
+                outcomes.append(outcome)
+                continue
+            # Asked alone, a dataset has no neighbour in this pull to show that the registry itself is well.
+            answered = answered or await self._another_dataset_answers(contract)
+            outcomes.append(self._not_offered(contract) if answered else _failed(contract, outcome))
         return outcomes
 
     async def _try(self, contract: Dataset) -> PullOutcome | Refused:

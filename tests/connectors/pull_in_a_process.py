@@ -17,4 +17,4 @@ access = RegistrySettings(base_url=f"{address}/tax", page_size=10, attempts=3, r
 settings = Settings(data_dir=Path(data_dir), registries={"tax": access})
 now = datetime(2026, 6, 30, 18, 0, tzinfo=UTC)
 (outcome,) = asyncio.run(pull_registry(settings, "tax", datasets=["taxpayer"], clock=lambda: now, progress=Silent()))
-print(outcome.status, outcome.rows_received, outcome.rows_landed, outcome.error or "")
+sys.stdout.write(f"{outcome.status} {outcome.rows_received} {outcome.rows_landed} {outcome.error or ''}\n")

@@ -3,19 +3,23 @@
 import asyncio
 
 import pytest
-from conftest import NOW, pull, taxpayer
+from pulling import NOW, MakeSettings, pull, taxpayer
+from scripted_registry import ScriptedRegistry
 
 from common.errors import ConfigurationError
-from connectors.check import check_registry
+from common.settings import Settings
+from connectors.check import DatasetCheck, check_registry
 from connectors.drift import Drift
 
 
-def check(settings):
+def check(settings: Settings) -> dict[str, DatasetCheck]:
     checks = asyncio.run(check_registry(settings, "tax", clock=lambda: NOW))
     return {check.dataset: check for check in checks}
 
 
-def test_a_check_shows_each_dataset_its_drift_and_what_was_landed(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_check_shows_each_dataset_its_drift_and_what_was_landed(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables.update(taxpayer=[taxpayer(number) for number in range(5)], withholding=[{"new": 1}])
     outcome = pull(settings(), "taxpayer")["taxpayer"]
     checks = check(settings())
@@ -32,7 +36,9 @@ def test_a_check_shows_each_dataset_its_drift_and_what_was_landed(registry: Scri
     assert not settings().data.pulls("tax", "withholding").exists()
 
 
-def test_a_check_of_a_registry_that_knows_no_dataset_names_the_address(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_check_of_a_registry_that_knows_no_dataset_names_the_address(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     checks = check(settings())
     assert {each.status for each in checks.values()} == {"failed"}
     assert all("check registries.tax.base_url" in each.error for each in checks.values())

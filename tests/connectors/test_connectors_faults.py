@@ -4,13 +4,24 @@ import socket
 from email.utils import format_datetime
 
 import pytest
-from conftest import NOW, landed, pull, taxpayer
-from scripted_registry import answers, breaks_off, meanwhile, problem, replies
+from pulling import NOW, MakeSettings, landed, pull, taxpayer
+from scripted_registry import Fault, ScriptedRegistry, answers, breaks_off, meanwhile, problem, replies
+from starlette.requests import Request
+from starlette.responses import Response
 
 from common.errors import ConfigurationError, NotBuiltYet
 from connectors.manifests import finished_pulls
 
 KEYS = [(f"{number:010}",) for number in range(35)]
+
+
+def forgotten_token(registry: ScriptedRegistry) -> Fault:
+    async def fault(request: Request, body: bytes) -> Response:
+        registry.forget_tokens()
+        return problem(401, "Expired")
+
+    return fault
+
 
 PASSING_FAULTS = {
     "429 that asks to wait some seconds": lambda registry: answers(429, Retry_After="60"),
@@ -19,20 +30,14 @@ PASSING_FAULTS = {
     "200 with half a body": lambda registry: replies(lambda body: body[: len(body) // 2]),
     "200 with nothing": lambda registry: replies(lambda body: b'{"data": [{"tax_code": "'),
     "a connection that breaks inside the body": lambda registry: breaks_off(),
-    "a token that no longer counts": lambda registry: forgotten_token(registry),
+    "a token that no longer counts": forgotten_token,
 }
 
 
-def forgotten_token(registry):
-    async def fault(request, body):
-        registry.forget_tokens()
-        return problem(401, "Expired")
-
-    return fault
-
-
 @pytest.mark.parametrize("name", PASSING_FAULTS)
-def test_a_fault_that_passes_loses_and_doubles_nothing(name: str, registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_fault_that_passes_loses_and_doubles_nothing(
+    name: str, registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(35)]
     fault = PASSING_FAULTS[name](registry)
     registry.fault("taxpayer", fault, None, fault, fault, None, None)
@@ -41,19 +46,25 @@ def test_a_fault_that_passes_loses_and_doubles_nothing(name: str, registry: Scri
     assert landed(settings(), "taxpayer", "tax_code") == KEYS
 
 
-def test_a_token_is_asked_for_once_and_shared_by_the_datasets(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_token_is_asked_for_once_and_shared_by_the_datasets(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables.update(taxpayer=[taxpayer(number) for number in range(35)], revenue=[], payroll=[])
     pull(settings(), "taxpayer", "revenue", "payroll")
     assert registry.tokens_given == 1
 
 
-def test_a_token_endpoint_that_takes_the_secret_in_the_form_only_is_served_too(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_token_endpoint_that_takes_the_secret_in_the_form_only_is_served_too(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.takes_basic = False
     registry.tables["taxpayer"] = [taxpayer(1)]
     assert pull(settings(), "taxpayer")["taxpayer"].rows_landed == 1
 
 
-def test_a_registry_that_stays_busy_fails_its_dataset_and_the_others_land(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_registry_that_stays_busy_fails_its_dataset_and_the_others_land(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables.update(taxpayer=[taxpayer(1)], withholding=[])
     registry.fault("taxpayer", *[answers(503, "Maintenance")] * 4)
     outcomes = pull(settings(), "taxpayer", "withholding")
@@ -76,7 +87,9 @@ LASTING_FAULTS = {
 
 
 @pytest.mark.parametrize("name", LASTING_FAULTS)
-def test_a_fault_that_lasts_is_named_at_once_with_what_to_do(name: str, registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_fault_that_lasts_is_named_at_once_with_what_to_do(
+    name: str, registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     fault, expected = LASTING_FAULTS[name]
     registry.tables["taxpayer"] = [taxpayer(1)]
     registry.fault("taxpayer", fault)
@@ -96,7 +109,9 @@ def test_a_wrong_secret_is_named_without_being_told(registry: ScriptedRegistry, 
     assert "hush" not in outcome.error
 
 
-def test_a_registry_that_refuses_even_fresh_tokens_fails_after_its_tries(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_registry_that_refuses_even_fresh_tokens_fails_after_its_tries(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(1)]
     registry.fault("taxpayer", *[answers(401, "Unauthorized")] * 8)
     outcome = pull(settings(), "taxpayer")["taxpayer"]
@@ -116,7 +131,9 @@ UNREACHABLE = {
 
 
 @pytest.mark.parametrize("name", UNREACHABLE)
-def test_a_registry_out_of_reach_is_tried_once_for_all_its_datasets(name: str, registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_registry_out_of_reach_is_tried_once_for_all_its_datasets(
+    name: str, registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     address, expected = UNREACHABLE[name]
     access = settings(base_url=address(registry), token_url=None, client_id=None, client_secret=None, concurrency=1)
     outcomes = pull(access, "taxpayer", "payroll")
@@ -124,7 +141,9 @@ def test_a_registry_out_of_reach_is_tried_once_for_all_its_datasets(name: str, r
     assert all(expected in outcome.error for outcome in outcomes.values())
 
 
-def test_a_cursor_that_leads_back_is_an_error_and_not_an_endless_walk(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_cursor_that_leads_back_is_an_error_and_not_an_endless_walk(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(35)]
     same = replies(lambda body: b'{"data": [], "next_cursor": "WyIiLCAtMV0=", "total": 35}')
     registry.fault("taxpayer", same, same)
@@ -150,7 +169,9 @@ def test_404(name: str, registry: ScriptedRegistry, settings: MakeSettings) -> N
     assert (outcome.error is None) == (expected == "not_offered")
 
 
-def test_404_of_a_dataset_that_was_landed_before_is_a_source_failure(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_404_of_a_dataset_that_was_landed_before_is_a_source_failure(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables.update(taxpayer=[], revenue=[])
     pull(settings(), "revenue")
     del registry.tables["revenue"]
@@ -158,7 +179,9 @@ def test_404_of_a_dataset_that_was_landed_before_is_a_source_failure(registry: S
     assert (outcome.status, outcome.exit_code) == ("failed", 3)
 
 
-def test_a_dataset_left_out_of_the_configuration_is_recorded_as_not_offered_once(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_dataset_left_out_of_the_configuration_is_recorded_as_not_offered_once(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = []
     for _ in range(2):
         outcomes = pull(settings(datasets=["taxpayer"]))
@@ -176,8 +199,10 @@ def test_a_dataset_that_is_offered_later_is_fetched_whole(registry: ScriptedRegi
     assert (outcome.kind, outcome.rows_landed) == ("full", 1)
 
 
-def test_what_cannot_be_meant_is_refused_before_anything_is_asked(registry: ScriptedRegistry, settings: MakeSettings) -> None:
-    with pytest.raises(ConfigurationError, match="no dataset tax.payrol"):
+def test_what_cannot_be_meant_is_refused_before_anything_is_asked(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"no dataset tax\.payrol"):
         pull(settings(), "payrol")
     with pytest.raises(ConfigurationError, match="NOT_SET_ANYWHERE is not set"):
         pull(settings(client_secret={"env": "NOT_SET_ANYWHERE"}), "payroll")
@@ -193,7 +218,9 @@ def test_a_page_of_the_registry_may_be_smaller_than_asked(registry: ScriptedRegi
     assert (outcome.pages, landed(settings(), "taxpayer", "tax_code")) == (12, KEYS)
 
 
-def test_a_fault_while_a_page_is_under_way_leaves_the_walk_in_order(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_fault_while_a_page_is_under_way_leaves_the_walk_in_order(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(35)]
     registry.fault("taxpayer", None, meanwhile(registry.forget_tokens), breaks_off(), answers(503), breaks_off())
     assert pull(settings(), "taxpayer")["taxpayer"].rows_landed == 35

@@ -4,7 +4,8 @@ import asyncio
 
 import duckdb
 import pyarrow.parquet as pq
-from conftest import NOW, landed, pull, taxpayer
+from pulling import NOW, MakeSettings, landed, pull, taxpayer
+from scripted_registry import ScriptedRegistry
 
 from common.settings import Settings
 from common.values import Silent
@@ -22,7 +23,9 @@ def test_every_record_lands_once_in_the_order_of_delivery(registry: ScriptedRegi
     ]
 
 
-def test_a_landed_file_has_the_types_of_the_contract_and_two_bookkeeping_columns(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_landed_file_has_the_types_of_the_contract_and_two_bookkeeping_columns(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(1)]
     outcome = pull(settings(), "taxpayer")["taxpayer"]
     folder = settings().data.pull("tax", "taxpayer", outcome.pull)
@@ -44,7 +47,9 @@ def test_the_manifest_says_what_was_asked_and_what_came(registry: ScriptedRegist
     assert manifest.started_at == NOW
 
 
-def test_an_empty_text_counts_as_null_and_every_other_text_stays_as_delivered(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_an_empty_text_counts_as_null_and_every_other_text_stays_as_delivered(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     name = "  CÔNG  TY “Ánh\u00a0Dương” \\ 'x' "
     registry.tables["taxpayer"] = [taxpayer(1, name=name, address="", ward_code="   ", parent_tax_code="0" * 10)]
     pull(settings(), "taxpayer")
@@ -59,7 +64,9 @@ def test_a_time_without_offset_is_read_as_vietnamese_time(registry: ScriptedRegi
     assert landed(settings(), "taxpayer", "epoch(updated_at) = epoch(timestamptz '2026-06-02T00:00:00Z')") == [(True,)]
 
 
-def test_a_registry_without_a_token_address_is_read_without_a_token(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_registry_without_a_token_address_is_read_without_a_token(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.wants_token = False
     registry.tables["taxpayer"] = [taxpayer(1)]
     open_to_all = settings(token_url=None, client_id=None, client_secret=None)
@@ -67,7 +74,9 @@ def test_a_registry_without_a_token_address_is_read_without_a_token(registry: Sc
     assert registry.tokens_given == 0
 
 
-def test_a_dataset_without_updated_at_is_fetched_whole_every_time(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_dataset_without_updated_at_is_fetched_whole_every_time(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     row = {"area_code": "01", "geography": "after_2025_07", "year": 2025, "indicator": "si", "percent": "42.5"}
     registry.tables["target"] = [{**row, "source": "Nghị quyết"}]
     tax = settings(base_url=f"{registry.address}/reference").registries["tax"]

@@ -1,4 +1,4 @@
-"""A pull that is interrupted, however and whenever, goes on from its last durable page: nothing lost, nothing doubled."""
+"""An interrupted pull goes on from its last durable page, wherever it was cut: nothing lost, nothing doubled."""
 
 import os
 import random
@@ -8,10 +8,11 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import landed, pull, set_aside, taxpayer
-from scripted_registry import answers, meanwhile
+from pulling import MakeSettings, landed, pull, set_aside, taxpayer
+from scripted_registry import ScriptedRegistry, answers, meanwhile
 
 from common.settings import RegistrySettings, Settings
 from connectors.manifests import finished_pulls
@@ -20,18 +21,20 @@ SCRIPT = Path(__file__).with_name("pull_in_a_process.py")
 ROOT = Path(__file__).parents[2]
 
 
-def start(registry, data_dir, *limits: str) -> "subprocess.Popen[str]":
+def start(registry: ScriptedRegistry, data_dir: Path, *limits: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(SCRIPT), registry.address, str(data_dir), *limits]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def open_settings(registry, data_dir, **changes) -> Settings:
+def open_settings(registry: ScriptedRegistry, data_dir: Path, **changes: Any) -> Settings:
     keys = {"base_url": f"{registry.address}/tax", "page_size": 10, "attempts": 2, "retry_wait_max_seconds": 0.05}
     return Settings(data_dir=data_dir, registries={"tax": RegistrySettings.model_validate({**keys, **changes})})
 
 
-def test_a_pull_killed_again_and_again_lands_what_the_registry_holds(registry: ScriptedRegistry, tmp_path: Path) -> None:
+def test_a_pull_killed_again_and_again_lands_what_the_registry_holds(
+    registry: ScriptedRegistry, tmp_path: Path
+) -> None:
     registry.wants_token = False
     registry.seconds_per_page = 0.01
     registry.tables["taxpayer"] = [taxpayer(number, **({"kind": "?"} if number == 77 else {})) for number in range(600)]
@@ -102,7 +105,9 @@ STARTED_AGAIN = {
 
 
 @pytest.mark.parametrize("name", STARTED_AGAIN)
-def test_another_query_starts_again_and_leaves_nothing_behind(name: str, registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_another_query_starts_again_and_leaves_nothing_behind(
+    name: str, registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     changed, asked, pages = STARTED_AGAIN[name]
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(50)]
     registry.fault("taxpayer", None, None, None, *[answers(503)] * 4)
@@ -114,7 +119,9 @@ def test_another_query_starts_again_and_leaves_nothing_behind(name: str, registr
     assert len(list(settings().data.pulls("tax", "taxpayer").iterdir())) == 1
 
 
-def test_a_cursor_the_registry_no_longer_knows_starts_the_walk_again(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_cursor_the_registry_no_longer_knows_starts_the_walk_again(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(50)]
     registry.fault("taxpayer", None, None, None, *[answers(503)] * 4)
     pull(settings(), "taxpayer")
@@ -133,7 +140,9 @@ def test_a_damaged_page_is_fetched_again(registry: ScriptedRegistry, settings: M
     assert (outcome.rows_received, outcome.rows_landed, outcome.rows_quarantined) == (50, 50, 0)
 
 
-def test_a_full_disk_is_named_and_the_pull_goes_on_once_there_is_room(registry: ScriptedRegistry, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_the_pull_goes_on_once_there_is_room(
+    registry: ScriptedRegistry, tmp_path: Path
+) -> None:
     registry.wants_token = False
     registry.tables["taxpayer"] = [taxpayer(number, name="Tên rất dài " * 40) for number in range(40)]
     said, _ = start(registry, tmp_path, "4000").communicate()
@@ -144,7 +153,9 @@ def test_a_full_disk_is_named_and_the_pull_goes_on_once_there_is_room(registry: 
     assert said.split()[:3] == ["landed", "40", "40"]
 
 
-def test_a_short_walk_interrupted_in_its_repetition_is_completed_from_the_repetition(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_short_walk_interrupted_in_its_repetition_is_completed_from_the_repetition(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(25)]
     registry.totals["taxpayer"] = 30
     registry.fault("taxpayer", None, None, None, None, *[answers(503)] * 4)

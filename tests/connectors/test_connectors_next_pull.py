@@ -3,19 +3,21 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from conftest import NOW, landed, pull, set_aside, taxpayer
-from scripted_registry import meanwhile, replies
+from pulling import NOW, MakeSettings, landed, pull, set_aside, taxpayer
+from scripted_registry import Fault, ScriptedRegistry, meanwhile, replies
 
-from connectors.manifests import finished_pulls
+from connectors.manifests import PullManifest, finished_pulls
 
 TOMORROW = NOW + timedelta(days=1)
 
 
-def last(settings):
+def last(settings: MakeSettings) -> PullManifest:
     return finished_pulls(settings().data, "tax", "taxpayer")[-1]
 
 
-def test_the_next_pull_asks_for_what_changed_since_the_last_mark_less_the_overlap(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_the_next_pull_asks_for_what_changed_since_the_last_mark_less_the_overlap(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(0, 300, 10)]
     pull(settings(), "taxpayer")
     registry.asked.clear()
@@ -55,7 +57,9 @@ def test_a_version_that_comes_back_is_landed_again(registry: ScriptedRegistry, s
     assert [name for (name,) in landed(settings(), "taxpayer", "name")] == names
 
 
-def test_a_full_pull_asks_for_everything_and_lands_everything(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_full_pull_asks_for_everything_and_lands_everything(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(12)]
     pull(settings(), "taxpayer")
     outcome = pull(settings(), "taxpayer", at=TOMORROW, full=True)["taxpayer"]
@@ -63,7 +67,9 @@ def test_a_full_pull_asks_for_everything_and_lands_everything(registry: Scripted
     assert "updated_since" not in registry.queries("taxpayer")[-1]
 
 
-def test_since_takes_the_place_of_the_mark_and_leaves_no_gap_behind(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_since_takes_the_place_of_the_mark_and_leaves_no_gap_behind(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(30)]
     pull(settings(), "taxpayer")
     mark = last(settings).high_water_mark
@@ -90,14 +96,18 @@ def test_a_record_set_aside_moves_the_mark_too(registry: ScriptedRegistry, setti
     assert last(settings).high_water_mark == datetime(2026, 6, 1, 1, 0, tzinfo=UTC)
 
 
-def test_a_record_dated_in_the_future_does_not_keep_later_changes_out(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_record_dated_in_the_future_does_not_keep_later_changes_out(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(1), taxpayer(2, updated_at="2099-01-01T00:00:00Z")]
     (warning,) = pull(settings(), "taxpayer")["taxpayer"].warnings
     assert "in the future" in warning
     assert last(settings).high_water_mark == NOW
 
 
-def test_an_empty_dataset_is_a_warning_and_says_whether_it_ever_had_records(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_an_empty_dataset_is_a_warning_and_says_whether_it_ever_had_records(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = []
     assert pull(settings(), "taxpayer")["taxpayer"].warnings == ("tax.taxpayer: the registry delivers no record",)
     registry.tables["taxpayer"] = [taxpayer(1)]
@@ -107,7 +117,9 @@ def test_an_empty_dataset_is_a_warning_and_says_whether_it_ever_had_records(regi
     assert "earlier pulls had some" in warning
 
 
-def test_a_clock_that_stands_still_or_goes_back_keeps_the_order_of_pulls(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_clock_that_stands_still_or_goes_back_keeps_the_order_of_pulls(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(1)]
     for at in (NOW, NOW, NOW - timedelta(days=1)):
         pull(settings(), "taxpayer", at=at, full=True)
@@ -115,7 +127,9 @@ def test_a_clock_that_stands_still_or_goes_back_keeps_the_order_of_pulls(registr
     assert names == ["20260630T180000000000Z", "20260630T180000000001Z", "20260630T180000000002Z"]
 
 
-def test_fewer_records_than_announced_are_asked_for_once_more(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_fewer_records_than_announced_are_asked_for_once_more(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(25)]
     registry.fault("taxpayer", without_a_record("0000000003"))
     outcome = pull(settings(), "taxpayer")["taxpayer"]
@@ -123,7 +137,9 @@ def test_fewer_records_than_announced_are_asked_for_once_more(registry: Scripted
     assert len(registry.queries("taxpayer")) == 6
 
 
-def test_a_total_that_stays_wrong_is_a_warning_with_both_figures(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_total_that_stays_wrong_is_a_warning_with_both_figures(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(25)]
     registry.totals["taxpayer"] = 40
     outcome = pull(settings(), "taxpayer")["taxpayer"]
@@ -134,7 +150,9 @@ def test_a_total_that_stays_wrong_is_a_warning_with_both_figures(registry: Scrip
     assert len(registry.queries("taxpayer")) == 6
 
 
-def test_records_delivered_twice_count_once_against_the_total(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_records_delivered_twice_count_once_against_the_total(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(25)] + [taxpayer(4), taxpayer(17)]
     registry.totals["taxpayer"] = 25
     outcome = pull(settings(), "taxpayer")["taxpayer"]
@@ -142,14 +160,18 @@ def test_records_delivered_twice_count_once_against_the_total(registry: Scripted
     assert len(registry.queries("taxpayer")) == 3
 
 
-def test_a_registry_that_announces_no_total_is_taken_at_its_pages(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_registry_that_announces_no_total_is_taken_at_its_pages(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(number) for number in range(25)]
     registry.totals["taxpayer"] = None
     outcome = pull(settings(), "taxpayer")["taxpayer"]
     assert (outcome.rows_landed, outcome.total_announced, outcome.warnings) == (25, None, ())
 
 
-def test_a_record_that_changes_during_the_walk_is_landed_in_its_newest_version(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_record_that_changes_during_the_walk_is_landed_in_its_newest_version(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     table = registry.tables["taxpayer"] = [taxpayer(number) for number in range(25)]
 
     def change() -> None:
@@ -163,14 +185,16 @@ def test_a_record_that_changes_during_the_walk_is_landed_in_its_newest_version(r
     assert versions == [("Đã đổi", 2)]
 
 
-def test_bad_records_of_the_overlap_are_set_aside_in_every_pull(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_bad_records_of_the_overlap_are_set_aside_in_every_pull(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(1), taxpayer(2, kind="?")]
     pull(settings(), "taxpayer")
     pull(settings(), "taxpayer", at=TOMORROW)
     assert [key for (key,) in set_aside(settings(), "taxpayer", "record_key")] == ["0000000002"] * 2
 
 
-def without_a_record(key: str):
+def without_a_record(key: str) -> Fault:
     def change(body: bytes) -> bytes:
         page = json.loads(body)
         page["data"] = [record for record in page["data"] if record["tax_code"] != key]

@@ -3,14 +3,16 @@
 import json
 
 import pytest
-from conftest import landed, pull, set_aside, taxpayer
-from scripted_registry import replies
+from pulling import MakeSettings, landed, pull, set_aside, taxpayer
+from scripted_registry import ScriptedRegistry, replies
 
 from connectors.drift import ChangedType, Drift
 from connectors.manifests import finished_pulls
 
 
-def test_a_bad_record_is_kept_whole_with_its_place_and_every_reason(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_bad_record_is_kept_whole_with_its_place_and_every_reason(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     bad = taxpayer(
         12, kind="firm", started_on="2015-02-30", name=None, updated_at="2026-06-09T08:00:00Z", extra={"a": [1]}
     )
@@ -52,7 +54,9 @@ NO_RECORDS = {
 
 
 @pytest.mark.parametrize("name", NO_RECORDS)
-def test_what_is_no_record_is_set_aside_and_its_neighbours_land(name: str, registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_what_is_no_record_is_set_aside_and_its_neighbours_land(
+    name: str, registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     element, reason, kept = NO_RECORDS[name]
     neighbours = [json.dumps(taxpayer(number)).encode() for number in (1, 2)]
     rows = b",".join([neighbours[0], element, neighbours[1]])
@@ -64,7 +68,9 @@ def test_what_is_no_record_is_set_aside_and_its_neighbours_land(name: str, regis
     assert landed(settings(), "taxpayer", "tax_code, _seq") == [("0000000001", 0), ("0000000002", 2)]
 
 
-def test_a_pull_of_bad_records_only_lands_nothing_and_is_finished(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_a_pull_of_bad_records_only_lands_nothing_and_is_finished(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [{"name": "x"}, {"name": "y"}]
     outcome = pull(settings(), "taxpayer")["taxpayer"]
     assert (outcome.status, outcome.rows_landed, outcome.rows_quarantined) == ("landed", 0, 2)
@@ -104,13 +110,17 @@ def test_identifiers_that_arrive_as_numbers_are_drift(registry: ScriptedRegistry
     assert outcome.rows_landed == 12
 
 
-def test_one_malformed_value_among_many_is_a_bad_record_and_no_drift(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_one_malformed_value_among_many_is_a_bad_record_and_no_drift(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     registry.tables["taxpayer"] = [taxpayer(n, **({"started_on": 20150302} if n == 5 else {})) for n in range(40)]
     outcome = pull(settings(), "taxpayer")["taxpayer"]
     assert (outcome.rows_quarantined, outcome.drift) == (1, Drift())
 
 
-def test_money_with_a_fraction_is_set_aside_and_never_rounded(registry: ScriptedRegistry, settings: MakeSettings) -> None:
+def test_money_with_a_fraction_is_set_aside_and_never_rounded(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
     line = {"return_id": "A", "tax_code": "0101234567", "period": "2026-05", "workers": 3, "workers_contracted": 3}
     dated = {"tax_vnd": 0, "filed_on": "2026-06-20", "updated_at": "2026-06-21T00:00:00Z"}
     amounts = {"1": 1000.7, "2": 1000.0, "3": "1000", "4": 999_999_999_999_999, "5": True, "6": "1.000"}
