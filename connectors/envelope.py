@@ -1,5 +1,6 @@
 """The envelope of the default wire profile, taken off without parsing the records inside."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class _Envelope(msgspec.Struct):
     total: Any = None
 
 
+_OUTSIDE_JSON = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?Infinity|NaN', re.DOTALL)
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _DECODER = msgspec.json.Decoder(_Envelope)
 
 
@@ -36,7 +39,7 @@ def open_envelope(body: bytes, *, where: str) -> Page:
     Raises `BrokenBody` for a body that is cut off or damaged, `SourceError` for JSON of another shape or no JSON.
     """
     try:
-        envelope = _DECODER.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        envelope = _decode(body.removeprefix(b"\xef\xbb\xbf"))
     except msgspec.ValidationError:
         raise _unlike_the_profile(f"the answer is JSON but no page: {_shape(body)}", where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -48,6 +51,27 @@ def open_envelope(body: bytes, *, where: str) -> Page:
         raise _unlike_the_profile(f"`data` is {_json_kind(rows)}, not a list of records", where)
     cursor = envelope.next_cursor
     return Page(rows, str(cursor) if cursor not in (None, "") else None, _whole_number(envelope.total))
+
+
+def _decode(body: bytes) -> _Envelope:
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Some JSON writers let pass what JSON forbids; one such value must not keep a whole dataset out.
+        lawful = _OUTSIDE_JSON.sub(_lawful, body)
+        if lawful == body:
+            raise
+        return _DECODER.decode(lawful)
+
+
+def _lawful(found: re.Match[bytes]) -> bytes:
+    """`NaN` and `Infinity` as texts (their field's predicate judges them); half a surrogate pair as U+FFFD."""
+    token = found[0]
+    if not token.startswith(b'"'):
+        return b'"' + token + b'"'
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], token)
 
 
 def _unlike_the_profile(what: str, where: str) -> SourceError:

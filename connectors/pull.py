@@ -220,7 +220,7 @@ class _RegistryPull:
         for other in load_contracts()[contract.registry].values():
             if other.name == contract.name or not self._is_listed(other):
                 continue
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(SourceError):
                 await self._client.fetch_page(other.name, limit=1)
                 return True
         return False

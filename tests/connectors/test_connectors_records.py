@@ -78,6 +78,18 @@ def test_a_pull_of_bad_records_only_lands_nothing_and_is_finished(
     assert (manifest.parts, manifest.quarantine.rows, manifest.high_water_mark) == ((), 2, None)
 
 
+def test_values_that_json_forbids_cost_their_own_record_at_most(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
+    half = json.dumps(taxpayer(1)).encode().replace(b'"C', b'"\\ud83d C\\ud83d\\ude00 \\\\ud83d NaN', 1)
+    nan = json.dumps(taxpayer(2)).encode().replace(b'"2015-03-02"', b"NaN")
+    registry.tables["taxpayer"] = [taxpayer(1)]
+    registry.fault("taxpayer", replies(lambda body: b'{"data": [' + half + b"," + nan + b'], "total": 2}'))
+    pull(settings(), "taxpayer")
+    assert landed(settings(), "taxpayer", "name") == [("\ufffd C😀 \\ud83d NaNông ty TNHH Số 1",)]
+    assert set_aside(settings(), "taxpayer", "reasons") == [(["started_on: not a date YYYY-MM-DD"],)]
+
+
 def test_a_tombstone_needs_only_its_key_and_time(registry: ScriptedRegistry, settings: MakeSettings) -> None:
     registry.tables["taxpayer"] = [{"tax_code": "0101234567", "updated_at": "2026-06-01T00:00:00Z", "deleted": True}]
     assert pull(settings(), "taxpayer")["taxpayer"].drift == Drift()
