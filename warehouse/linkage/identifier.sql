@@ -34,14 +34,15 @@ typed as (
 ),
 digits as (
     select typed.*,
-        case when kind = 'citizen' then cast(substr(value, 4, 1) as integer) end as century_sex,
-        case when kind = 'citizen' then cast(substr(value, 5, 2) as integer) end as year_in_century,
+        case when kind = 'citizen' then try_cast(substr(value, 4, 1) as integer) end as century_sex,
+        case when kind = 'citizen' then try_cast(substr(value, 5, 2) as integer) end as year_in_century,
         case when kind = 'tax' then (
-            31 * cast(substr(value, 1, 1) as integer) + 29 * cast(substr(value, 2, 1) as integer)
-            + 23 * cast(substr(value, 3, 1) as integer) + 19 * cast(substr(value, 4, 1) as integer)
-            + 17 * cast(substr(value, 5, 1) as integer) + 13 * cast(substr(value, 6, 1) as integer)
-            + 7 * cast(substr(value, 7, 1) as integer) + 5 * cast(substr(value, 8, 1) as integer)
-            + 3 * cast(substr(value, 9, 1) as integer)) % 11 end as tax_remainder
+            31 * try_cast(substr(value, 1, 1) as integer) + 29 * try_cast(substr(value, 2, 1) as integer)
+            + 23 * try_cast(substr(value, 3, 1) as integer) + 19 * try_cast(substr(value, 4, 1) as integer)
+            + 17 * try_cast(substr(value, 5, 1) as integer) + 13 * try_cast(substr(value, 6, 1) as integer)
+            + 7 * try_cast(substr(value, 7, 1) as integer) + 5 * try_cast(substr(value, 8, 1) as integer)
+            + 3 * try_cast(substr(value, 9, 1) as integer)) % 11 end as tax_remainder,
+        case when kind = 'tax' then try_cast(substr(value, 10, 1) as integer) end as tax_check_digit
     from typed
 ),
 judged as (
@@ -54,7 +55,7 @@ judged as (
             or contains('01234567890123456789', value) or contains('98765432109876543210', value)
             or (kind = 'citizen' and (value like '%000000' or value like '%999999'))
             or (kind in ('si', 'old', 'tax') and value like '%0000000') as is_placeholder,
-        kind = 'tax' and (tax_remainder = 0 or 10 - tax_remainder <> cast(substr(value, 10, 1) as integer)) as is_checksum_wrong,
+        kind = 'tax' and (tax_remainder = 0 or 10 - tax_remainder <> tax_check_digit) as is_checksum_wrong,
         kind = 'citizen' and substr(value, 1, 3) not in (
             '001', '002', '004', '006', '008', '010', '011', '012', '014', '015', '017', '019', '020', '022', '024', '025',
             '026', '027', '030', '031', '033', '034', '035', '036', '037', '038', '040', '042', '044', '045', '046', '048',
