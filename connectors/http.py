@@ -73,7 +73,8 @@ class RegistryClient:
         # stamina's own hooks write a warning line per retry to stderr, in the middle of progress bars.
         stamina.instrumentation.set_on_retry_hooks(())
         self._http = httpx.AsyncClient(
-            timeout=settings.timeout_seconds,
+            # Whoever does not even take the connection will not take it later either.
+            timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "doichieu"},
             limits=httpx.Limits(max_connections=settings.concurrency + 1),
             # A machine's proxy cannot reach the machine's own loopback.
@@ -140,7 +141,7 @@ class RegistryClient:
         token = await self._token.text()
         response = await self._send("GET", where, params=params, headers={"Authorization": f"Bearer {token}"})
         if response.status_code == 401:
-            await self._token.renew(token)
+            self._token.drop(token)
             token = await self._token.text()
             response = await self._send("GET", where, params=params, headers={"Authorization": f"Bearer {token}"})
         return response
@@ -234,7 +235,9 @@ def _connection_error(error: httpx.RequestError, url: str, timeout: float) -> So
         # A host that takes the connection but is slow with one answer may be quick with the next dataset.
         kind = Unreachable if isinstance(error, httpx.ConnectTimeout) else SourceError
         return kind(
-            f"no answer within {timeout:g} seconds", where=url, remedy="check the network, or raise timeout_seconds"
+            "no answer in time" if kind is Unreachable else f"no answer within {timeout:g} seconds",
+            where=url,
+            remedy="check the network, or raise timeout_seconds",
         )
     if _root(error, socket.gaierror) is not None:
         return Unreachable(

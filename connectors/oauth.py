@@ -36,24 +36,26 @@ class AccessToken:
     def __init__(self, *, registry: str, url: str, client_id: str, secret: str | None, post: Post) -> None:
         self._registry, self._url, self._client_id, self._secret = registry, url, client_id, secret
         self._post = post
-        self._lock = asyncio.Lock()
         self._text: str | None = None
+        self._asking: asyncio.Future[str] | None = None
         self._good_until = 0.0
         # RFC 6749 obliges servers to take Basic and lets them take the form; some take only the form.
         self._methods = ["client_secret_basic", "client_secret_post"] if secret else ["none"]
 
     async def text(self) -> str:
-        async with self._lock:
-            # A stopwatch, not the date: how long a token lasts has nothing to do with business time.
-            if self._text is None or time.monotonic() >= self._good_until:
-                self._text = await self._fetch()
+        # A stopwatch, not the date: how long a token lasts has nothing to do with business time.
+        if self._text is not None and time.monotonic() < self._good_until:
             return self._text
+        # All datasets wait for one question, and share its failure: a silent host costs one timeout, not one each.
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._fetch())
+        self._text = await asyncio.shield(self._asking)
+        return self._text
 
-    async def renew(self, refused: str) -> None:
-        """Drop the token the registry refused, unless another request already has a newer one."""
-        async with self._lock:
-            if self._text == refused:
-                self._text = None
+    def drop(self, refused: str) -> None:
+        """Forget the token the registry refused, unless another request already has a newer one."""
+        if self._text == refused:
+            self._text = None
 
     async def _fetch(self) -> str:
         for method in list(self._methods):

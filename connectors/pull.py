@@ -72,7 +72,8 @@ async def pull_registry(
     Raises `ConfigurationError` for a registry or dataset nobody knows, or a secret that is not there.
     """
     access = registry_settings(settings, registry)
-    wanted = [dataset(registry, name) for name in datasets or load_contracts()[registry]]
+    names = load_contracts()[registry] if datasets is None else datasets
+    wanted = [dataset(registry, name) for name in names]
     async with RegistryClient(access, registry, clock=clock) as client:
         pull = _RegistryPull(settings.data, access, client, clock, progress, Start(since, full))
         return await pull.run(wanted)
