@@ -33,11 +33,11 @@ with_head as (
 checked as (
     select tax_code, max(is_registered) as is_registered,
         case when regexp_matches(tax_code, '^\d{10}(\d{3})?$') then (
-            31 * cast(substr(tax_code, 1, 1) as integer) + 29 * cast(substr(tax_code, 2, 1) as integer)
-            + 23 * cast(substr(tax_code, 3, 1) as integer) + 19 * cast(substr(tax_code, 4, 1) as integer)
-            + 17 * cast(substr(tax_code, 5, 1) as integer) + 13 * cast(substr(tax_code, 6, 1) as integer)
-            + 7 * cast(substr(tax_code, 7, 1) as integer) + 5 * cast(substr(tax_code, 8, 1) as integer)
-            + 3 * cast(substr(tax_code, 9, 1) as integer)) % 11 end as remainder
+            31 * try_cast(substr(tax_code, 1, 1) as integer) + 29 * try_cast(substr(tax_code, 2, 1) as integer)
+            + 23 * try_cast(substr(tax_code, 3, 1) as integer) + 19 * try_cast(substr(tax_code, 4, 1) as integer)
+            + 17 * try_cast(substr(tax_code, 5, 1) as integer) + 13 * try_cast(substr(tax_code, 6, 1) as integer)
+            + 7 * try_cast(substr(tax_code, 7, 1) as integer) + 5 * try_cast(substr(tax_code, 8, 1) as integer)
+            + 3 * try_cast(substr(tax_code, 9, 1) as integer)) % 11 end as remainder
     from with_head
     group by tax_code
 ),
@@ -45,7 +45,7 @@ final as (
     select 'tax:' || tax_code as code, tax_code, is_registered,
         is_registered
             or regexp_matches(tax_code, '^\d{12}$')
-            or coalesce(remainder > 0 and 10 - remainder = cast(substr(tax_code, 10, 1) as integer), false) as is_trusted
+            or coalesce(remainder > 0 and 10 - remainder = try_cast(substr(tax_code, 10, 1) as integer), false) as is_trusted
     from checked
     union all
     select 'unit:' || unit_code, null, true, true from staging.insurance_unit

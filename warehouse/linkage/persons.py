@@ -81,7 +81,8 @@ def _group_carriers(connection: duckdb.DuckDBPyConnection) -> None:
             from linkage.identifier as identifier join linkage.person_mention as mention using (mention_no)
             where identifier.verdict = 'trusted'
         )
-        select kind, value, name_key, birth_date, sex, row_number() over (order by kind, value, name_key, birth_date, sex) - 1 as profile_no,
+        select kind, value, name_key, birth_date, sex,
+            row_number() over (order by kind, value, name_key, birth_date, sex) - 1 as profile_no,
             split_part(name_key, ' ', 1) as family, split_part(name_key, ' ', -1) as given,
             list_sort(string_split(name_key, ' ')) as sorted_name,
             count(*) over (partition by kind, value) as profiles
