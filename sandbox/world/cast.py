@@ -28,8 +28,14 @@ _PERSON = pa.schema(
     ]
 )
 _EMPLOYER = pa.schema(
-    [("e", pa.int64()), ("kind", pa.string()), ("status", pa.string()), ("cycle_months", pa.int32())]
-    + [("has_unit", pa.bool_()), ("owner", pa.int64())]
+    [
+        ("e", pa.int64()),
+        ("kind", pa.string()),
+        ("status", pa.string()),
+        ("cycle_months", pa.int32()),
+        ("has_unit", pa.bool_()),
+        ("owner", pa.int64()),
+    ]
 )
 _JOB = pa.schema(
     [("job_id", pa.int64()), ("p", pa.int64()), ("e", pa.int64()), ("unit_number", pa.int32())]

@@ -126,13 +126,11 @@ def _plant(scene: Scene, e: int) -> Callable[[Play], None]:
 
 
 def _open(play: Play, unit_code: str) -> Books:
-    rows = play.con.execute(
-        "select d.month, d.fund, d.due_vnd, d.deadline, d.charge_id from due as d join insurance_charge as c using (charge_id)"
-        " where d.unit_code = ? and c.updated_at < ? order by d.month, d.fund",
-        [unit_code, play.cut],
-    ).fetchall()
-    dues = {(month, fund): Due(month, fund, amount, deadline) for month, fund, amount, deadline, _ in rows}
-    return Books(unit_code, play.as_of, dues, {(month, fund): charge for month, fund, _, _, charge in rows})
+    rows = play.dues[unit_code]
+    dues = {
+        (row["month"], row["fund"]): Due(row["month"], row["fund"], row["due_vnd"], row["deadline"]) for row in rows
+    }
+    return Books(unit_code, play.as_of, dues, {(row["month"], row["fund"]): row["charge_id"] for row in rows})
 
 
 def _write(play: Play, books: Books) -> None:

@@ -60,7 +60,8 @@ def _parts(
     """The parts a due falls into: (day it was paid, dong); what stays unpaid ends on `as_of`."""
     while owed and money:
         day, amount = money[0]
-        assert isinstance(day, date) and isinstance(amount, int)
+        assert isinstance(day, date)
+        assert isinstance(amount, int)
         taken = min(owed, amount)
         owed -= taken
         money[0][1] = amount - taken

@@ -5,6 +5,7 @@ Frequencies of family names follow published surveys (Nguyễn about 38 %); give
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import pyarrow as pa
 
@@ -44,15 +45,60 @@ FOREIGN = {
     "TW": "LIN CHIA HAO;HUANG MEI LING",
     "GB": "JOHN SMITH;EMMA BROWN",
 }
-COMPANY_WORDS = (
-    "Hoàng Gia,Minh Phát,Tân Tiến,Đại Thành,An Khang,Phú Thịnh,Việt Hưng,Trường Sơn,Hải Long,Đông Á,Thiên Phú,Nam Việt,"
-    "Cao Nguyên,Ban Mê,Tây Nguyên Xanh,Sông Cấm,Cát Bà,Đình Vũ,Hồng Bàng,Lạch Tray,Ea Kao,Buôn Hồ,Krông Ana,Thái Bình"
-    " Dương,Kim Sơn,Ngọc Linh,Hưng Thịnh,Quang Minh,Bảo Tín,Thuận Phát"
-).split(",")
-TRADES = (
-    "May mặc,Xây dựng,Cà phê,Thương mại,Vận tải,Cơ khí,Chế biến gỗ,Thủy sản,Du lịch,Công nghệ,Nông sản,Bao bì,Da giày,"
-    "Điện tử,Logistics,Dược phẩm,Nội thất,Nhựa,In ấn,Thực phẩm"
-).split(",")
+COMPANY_WORDS = [
+    "Hoàng Gia",
+    "Minh Phát",
+    "Tân Tiến",
+    "Đại Thành",
+    "An Khang",
+    "Phú Thịnh",
+    "Việt Hưng",
+    "Trường Sơn",
+    "Hải Long",
+    "Đông Á",
+    "Thiên Phú",
+    "Nam Việt",
+    "Cao Nguyên",
+    "Ban Mê",
+    "Tây Nguyên Xanh",
+    "Sông Cấm",
+    "Cát Bà",
+    "Đình Vũ",
+    "Hồng Bàng",
+    "Lạch Tray",
+    "Ea Kao",
+    "Buôn Hồ",
+    "Krông Ana",
+    "Thái Bình Dương",
+    "Kim Sơn",
+    "Ngọc Linh",
+    "Hưng Thịnh",
+    "Quang Minh",
+    "Bảo Tín",
+    "Thuận Phát",
+]
+TRADES = [
+    "May mặc",
+    "Xây dựng",
+    "Cà phê",
+    "Thương mại",
+    "Vận tải",
+    "Cơ khí",
+    "Chế biến gỗ",
+    "Thủy sản",
+    "Du lịch",
+    "Công nghệ",
+    "Nông sản",
+    "Bao bì",
+    "Da giày",
+    "Điện tử",
+    "Logistics",
+    "Dược phẩm",
+    "Nội thất",
+    "Nhựa",
+    "In ấn",
+    "Thực phẩm",
+]
 
 _TONE_PLACES = {"òa": "oà", "óa": "oá", "ọa": "oạ", "úy": "uý", "ùy": "uỳ", "ủy": "uỷ"}
 _I_FOR_Y = {"Lý": "Lí", "Quý": "Quí", "Mỹ": "Mĩ", "Vy": "Vi", "My": "Mi"}
@@ -67,17 +113,20 @@ def spread(weights: Mapping[str, int]) -> list[str]:
     return slots
 
 
+@cache
 def decomposed(text: str) -> str:
     """NFD, as some systems deliver it."""
     return unicodedata.normalize("NFD", text)
 
 
+@cache
 def without_tones(text: str) -> str:
     """Typed on a keyboard without Vietnamese: no tone, no đ, no horn."""
     bare = "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
     return bare.replace("đ", "d").replace("Đ", "D")
 
 
+@cache
 def respelled(text: str) -> str:
     """The other accepted spelling: tone on the second vowel, i for y; the same text where there is none."""
     for old, new in {**_TONE_PLACES, **_I_FOR_Y}.items():

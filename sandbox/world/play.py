@@ -17,6 +17,14 @@ CASE = pa.schema(
 )
 
 
+# What staged units were charged by `as_of`.
+_DUES = """
+select d.unit_code, d.month, d.fund, d.due_vnd, d.deadline, d.charge_id
+from due as d join insurance_charge as c using (charge_id)
+where d.pays = 'staged' and c.updated_at < ? order by d.unit_code, d.month, d.fund
+"""
+
+
 def true_person(p: int) -> str:
     return f"P{p:08d}"
 
@@ -49,6 +57,9 @@ class Play:
             "e",
         )
         self._count = 0
+        self.dues: dict[str, list[dict[str, Any]]] = {}
+        for row in self.con.execute(_DUES, [self.cut]).to_arrow_table().to_pylist():
+            self.dues.setdefault(row["unit_code"], []).append(row)
 
     def _by(self, query: str, key: str) -> dict[int, dict[str, Any]]:
         return {row[key]: row for row in self.con.execute(query).to_arrow_table().to_pylist()}

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from contracts.loader import Dataset, all_datasets
+from contracts.loader import Dataset, all_datasets, dataset
 from sandbox.world.benefit_cases import stage_benefits
 from sandbox.world.benefits import register_benefits
 from sandbox.world.books import build_dues, register_books
@@ -45,6 +45,8 @@ class World:
     timeline: Mapping[str, pa.Table]
     truth: Mapping[str, pa.Table]
     broken: tuple[Broken, ...]
+    revised: frozenset[str]
+    """Datasets in which some record has more than one version."""
 
 
 def generate(persons: int, seed: int, as_of: date, dirt: float = 1.0) -> World:
@@ -65,17 +67,17 @@ def generate(persons: int, seed: int, as_of: date, dirt: float = 1.0) -> World:
         play.write()
         register_changes(con)
         timeline = {found.full_name: _collect(con, found) for found in all_datasets()}
+        revised = frozenset(found.full_name for found in all_datasets() if _is_revised(con, found))
         truth = {**collect_truth(con), "cases": play.case_table(), "malformed": malformed_table(play.broken)}
-    start = datetime.combine(as_of, datetime.min.time(), timezone.utc) - timedelta(hours=7)
-    world = World(as_of, seed, start, {}, timeline, truth, tuple(play.broken))
+    start = datetime.combine(as_of, datetime.min.time(), UTC) - timedelta(hours=7)
+    world = World(as_of, seed, start, {}, timeline, truth, tuple(play.broken), revised)
     return world_at(world, start)
 
 
 def world_at(world: World, moment: datetime) -> World:
     """The same world as the registries held it at `moment` (aware), up to 60 days before and 30 after `as_of`."""
-    tables = {
-        found.full_name: _newest(found, _until(world.timeline[found.full_name], moment)) for found in all_datasets()
-    }
+    tables = {name: _until(versions, moment) for name, versions in world.timeline.items()}
+    tables |= {name: _newest(dataset(*name.split(".")), tables[name]) for name in sorted(world.revised)}
     return replace(world, moment=moment, tables=tables)
 
 
@@ -128,18 +130,22 @@ def _until(timeline: pa.Table, moment: datetime) -> pa.Table:
     if "updated_at" not in timeline.column_names:
         return timeline
     times = timeline["updated_at"].to_numpy()
-    limit = np.datetime64(moment.astimezone(timezone.utc).replace(tzinfo=None), "us")
+    limit = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
     return timeline.slice(0, int(np.searchsorted(times, limit, side="left")))
 
 
 def _newest(found: Dataset, versions: pa.Table) -> pa.Table:
     """The last version of every key; the order stays."""
-    if "updated_at" not in found.names or versions.num_rows == 0:
-        return versions
     keys = ", ".join(f'"{name}"' for name in found.key)
     numbered = versions.select(list(found.key)).append_column("place", pa.array(np.arange(versions.num_rows)))
     with duckdb.connect() as con:
         con.register("numbered", numbered)
         query = f"select max(place) as place from numbered group by {keys} order by place"
         last = con.execute(query).to_arrow_table()["place"]
-    return versions if len(last) == versions.num_rows else versions.take(last)
+    return versions.take(last)
+
+
+def _is_revised(con: duckdb.DuckDBPyConnection, found: Dataset) -> bool:
+    keys = ", ".join(f'"{name}"' for name in found.key)
+    query = f"select count(*) > count(distinct ({keys})) from {found.table}"
+    return bool(con.execute(query).fetchall()[0][0])
