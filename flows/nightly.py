@@ -23,7 +23,7 @@ from expectations.verdicts import Verdict
 from flows.pull import Wanted, pull_one
 from flows.record import RunLog, RunOutcome, write_run_report
 from flows.sources import stale_after, still_stale
-from flows.watch import Watch, keeping_values_in, unused_run_name, watch_for, writing
+from flows.watch import Watch, hush_libraries, keeping_values_in, unused_run_name, watch_for, writing
 from warehouse.build import BuildResult, build
 from warehouse.inputs import BuildInputs, current_inputs, snapshot_inputs
 from warehouse.publish import publish
@@ -60,6 +60,7 @@ def nightly(
 ) -> State[RunOutcome]:
     """One run for the configuration file `config`; ends Failed when nothing was published."""
     watch = watch_for(config)
+    hush_libraries(watch)
     try:
         with writing(watch, "run"):
             outcome = carry_out(Request(as_of, no_pull, inputs), watch)

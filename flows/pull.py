@@ -22,7 +22,7 @@ from connectors.pull import PullOutcome
 from connectors.pull import pull_registry as pull_from_registry
 from contracts.loader import load_contracts
 from flows.record import exit_code_of
-from flows.watch import Watch, given, watch_for, writing
+from flows.watch import Watch, given, hush_libraries, watch_for, writing
 
 RETRIES = 1
 RETRY_SECONDS = 5
@@ -98,6 +98,7 @@ def pull_registry(
     Raises `LockHeld` when another process writes to the data folder.
     """
     watch = watch_for(config)
+    hush_libraries(watch)
     wanted = Wanted(registry, tuple(datasets) if datasets else None, since, full)
     with writing(watch, f"pull {registry}"):
         outcomes = pull_one(wanted, watch, {})

@@ -1,4 +1,4 @@
-"""Which sources a run must call stale: those it could not read, and those an earlier run could not and nobody has since."""
+"""Which sources a run must call stale: those it could not read, or an earlier run could not and nobody has since."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date

@@ -1,6 +1,5 @@
 """Where the command line enters: prepares the environment, takes the lock, then calls the flows."""
 
-import logging
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -101,12 +100,6 @@ def _prepare(settings: Settings) -> None:
     """Choose the Prefect server, once per process: the configured one if it answers, else a temporary one."""
     configured = settings.schedule.prefect_api_url
     prepare_environment(settings.data, prefect_api_url=configured if configured and _answers(configured) else None)
-    # Errors come back as outcomes and are told once, by whoever called; Prefect would print their tracebacks before.
-    import prefect  # noqa: F401
-
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 
 def _answers(api_url: str) -> bool:

@@ -1,5 +1,6 @@
 """What a run is given by whoever starts it: settings, clock and somewhere to draw progress."""
 
+import logging
 import os
 import tempfile
 import traceback
@@ -66,6 +67,17 @@ def unused_run_name(watch: Watch) -> str:
     while data.report(stamp(moment)).exists() or data.build(stamp(moment)).exists():
         moment = moment.replace(microsecond=(moment.microsecond + 1) % 1_000_000)
     return stamp(moment)
+
+
+def hush_libraries(watch: Watch) -> None:
+    """Keep tracebacks of what is told later, as an outcome, off the terminal; a scheduled run's log keeps them.
+
+    Called inside a flow, because Prefect sets its loggers anew when one begins.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    if watch.holds_lock:
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class Stopwatch:

@@ -32,7 +32,8 @@ def another_writer(root: Path) -> Iterator[subprocess.Popen[str]]:
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdin is not None
         assert process.stdout.readline() == "held\n"
         yield process
         process.stdin.close()
