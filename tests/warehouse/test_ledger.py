@@ -26,7 +26,10 @@ def random_unit(chance: random.Random) -> dict[str, Any]:
         for fund in chance.sample(["si", "hi", "ui", "oai"], chance.randrange(1, 5))
     ]
     payments = [
-        (next_day(deadline(month, cycle), chance.choice([-20, -1, 0, 1, 29, 30, 60, 61, 90, 200])), chance.randrange(1, 120_000_000))
+        (
+            next_day(deadline(month, cycle), chance.choice([-20, -1, 0, 1, 29, 30, 60, 61, 90, 200])),
+            chance.randrange(1, 120_000_000),
+        )
         for month in months
         for _ in range(chance.randrange(0, 3))
     ]
@@ -43,7 +46,9 @@ def random_unit(chance: random.Random) -> dict[str, Any]:
 
 def as_tables(units: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The units as the insurer's datasets; the adjustment is split off the due so that both count."""
-    tables: dict[str, list[dict[str, Any]]] = {f"insurance.{name}": [] for name in ("unit", "charge", "payment", "reminder", "pause")}
+    tables: dict[str, list[dict[str, Any]]] = {
+        f"insurance.{name}": [] for name in ("unit", "charge", "payment", "reminder", "pause")
+    }
     for number, unit in enumerate(units):
         code = f"U{number:03d}"
         tables["insurance.unit"].append({"unit_code": code, "cycle_months": unit["cycle"]})
@@ -63,14 +68,22 @@ def as_tables(units: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
             )
         for place, (kind, start, end) in enumerate(unit["pauses"]):
             tables["insurance.pause"].append(
-                {"decision_no": f"{code}d{place}", "unit_code": code, "kind": kind, "from_month": start, "to_month": end}
+                {
+                    "decision_no": f"{code}d{place}",
+                    "unit_code": code,
+                    "kind": kind,
+                    "from_month": start,
+                    "to_month": end,
+                }
             )
     return tables
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(min_value=0, max_value=2**32))
-def test_every_unit_month_equals_the_calculator_read_with_fractions(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_every_unit_month_equals_the_calculator_read_with_fractions(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     chance = random.Random(seed)
     units = [random_unit(chance) for _ in range(60)]
     result = built(tmp_path_factory.mktemp("world"), as_tables(units), AS_OF)
@@ -138,7 +151,9 @@ def test_evasion_begins_on_the_day_the_law_s_worked_examples_give(
 def test_one_hundred_million_ninety_days_late_bears_two_million_seven(tmp_path: Path) -> None:
     case = {
         "insurance.unit": [{"unit_code": "U1"}],
-        "insurance.charge": [{"charge_id": "c", "unit_code": "U1", "month": "2025-07", "fund": "si", "due_vnd": 100_000_000}],
+        "insurance.charge": [
+            {"charge_id": "c", "unit_code": "U1", "month": "2025-07", "fund": "si", "due_vnd": 100_000_000}
+        ],
     }
     result = built(tmp_path, case, next_day(date(2025, 8, 31), 90), empty=["insurance.payment"])
     assert read(result, "select interest_vnd, days_late from findings.finding where rule = 'CD04'") == [

@@ -43,7 +43,9 @@ def test_the_rule_finds_the_guilty_and_nobody_else(path: Path, tmp_path: Path) -
         order by rule, item, status, who
         """,
     )
-    expected = sorted(case["expected"], key=lambda row: (row["rule"], row["item"], row.get("status", ""), row.get("who", "")))
+    expected = sorted(
+        case["expected"], key=lambda row: (row["rule"], row["item"], row.get("status", ""), row.get("who", ""))
+    )
     assert [_as_expected(row, wanted) for row, wanted in zip(found, expected, strict=False)] == expected, _named(found)
     assert len(found) == len(expected), _named(found)
 
@@ -64,4 +66,6 @@ def _typed(found: Any, like: Any) -> Any:
 
 
 def _named(found: list[dict[str, Any]]) -> str:
-    return "\n".join(f"{row['rule']} {row['item']} {row['status']} {row['grade']} {row['who']} {row['days_late']}" for row in found)
+    return "\n".join(
+        f"{row['rule']} {row['item']} {row['status']} {row['grade']} {row['who']} {row['days_late']}" for row in found
+    )
