@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from common.errors import DoiChieuError
+from common.errors import SourceError
 from common.settings import Settings
 from connectors.drift import NO_DRIFT, Drift, RecordScanner, drift_of
 from connectors.http import Refused, RegistryClient, Unreachable
@@ -61,35 +61,28 @@ async def check_registry(settings: Settings, registry: str, *, clock: Callable[[
 
 async def _look(settings: Settings, contract: Dataset, client: RegistryClient, down: list[Unreachable]) -> DatasetCheck:
     finished = finished_pulls(settings.data, contract.registry, contract.name)
-    last = finished[-1] if finished else None
-    page = None
-    error: str | None = None
-    status: Literal["answers", "not_offered", "failed"] = "answers"
-    drift, rows = NO_DRIFT, 0
+    known = DatasetCheck(
+        registry=contract.registry,
+        dataset=contract.name,
+        status="failed",
+        last_pull=finished[-1].pull if finished else None,
+        high_water_mark=finished[-1].high_water_mark if finished else None,
+    )
     try:
         if down:
             raise down[0]
         page = await client.fetch_page(contract.name, limit=_SAMPLE)
-        seen = RecordScanner(contract).examine(page.rows)
-        unseen = (field.name for field in contract.fields if field.is_required)
-        missing = [name for name in unseen if seen.rows and f'"{name}"'.encode() not in page.rows]
-        drift, rows = drift_of(contract, [seen], rows=seen.rows, missing=missing), seen.rows
-    except DoiChieuError as fault:
-        was_landed = any(pull.offered for pull in finished)
-        is_absent = isinstance(fault, Refused) and fault.status == 404 and not was_landed
-        status, error = ("not_offered" if is_absent else "failed"), str(fault)
+    except Refused as fault:
+        is_absent = fault.status == 404 and not any(pull.offered for pull in finished)
+        return replace(known, status="not_offered" if is_absent else "failed", error=str(fault))
+    except SourceError as fault:
         down += [fault] if isinstance(fault, Unreachable) else []
-    return DatasetCheck(
-        registry=contract.registry,
-        dataset=contract.name,
-        status=status,
-        rows_seen=rows,
-        total_announced=page.total if page else None,
-        drift=drift,
-        last_pull=last.pull if last else None,
-        high_water_mark=last.high_water_mark if last else None,
-        error=error,
-    )
+        return replace(known, error=str(fault))
+    seen = RecordScanner(contract).examine(page.rows)
+    required = [field.name for field in contract.fields if field.is_required and seen.rows]
+    missing = [name for name in required if f'"{name}"'.encode() not in page.rows]
+    drift = drift_of(contract, [seen], rows=seen.rows, missing=missing)
+    return replace(known, status="answers", rows_seen=seen.rows, total_announced=page.total, drift=drift)
 
 
 def _judged(check: DatasetCheck, answers: bool) -> DatasetCheck:
