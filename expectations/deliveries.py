@@ -1,11 +1,13 @@
 """What the registries delivered: the manifests of finished pulls, read from the data folder as they stand."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from common.errors import DoiChieuError
 from common.files import DataFolder, read_json
 from contracts.loader import Dataset
 
@@ -34,9 +36,23 @@ class Delivery:
 
 
 def finished_deliveries(data: DataFolder, dataset: Dataset) -> list[Delivery]:
-    """Finished pulls of a dataset, oldest first; a folder without a manifest is an unfinished pull."""
+    """Finished pulls of a dataset, oldest first; a folder without a manifest is an unfinished pull.
+
+    Raises `DoiChieuError` for a manifest that cannot be read.
+    """
     manifests = sorted(data.pulls(dataset.registry, dataset.name).glob("*/manifest.json"))
-    return [_delivery(path.parent, read_json(path), data, dataset) for path in manifests]
+    return [_read(path, data, dataset) for path in manifests]
+
+
+def _read(path: Path, data: DataFolder, dataset: Dataset) -> Delivery:
+    try:
+        return _delivery(path.parent, read_json(path), data, dataset)
+    except (json.JSONDecodeError, KeyError, OSError) as error:
+        raise DoiChieuError(
+            f"the manifest of a pull cannot be read: {type(error).__name__}",
+            where=str(path),
+            remedy="restore this file from a backup, or move its folder away and pull the dataset again with --full",
+        ) from error
 
 
 def since_last_whole(deliveries: Sequence[Delivery]) -> list[Delivery]:

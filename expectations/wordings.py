@@ -24,8 +24,8 @@ DELIVERY: dict[str, Wording] = {
     "quarantine_share": Wording(
         "Số bản ghi để riêng ở mức chấp nhận được",
         "Few records are set aside",
-        "Xem lý do trong báo cáo (doichieu quarantine show), báo cơ quan nguồn sửa, rồi nhận lại.",
-        "read the reasons (doichieu quarantine show), have the source corrected, then pull again",
+        "Xem lý do ở mục Bản ghi để riêng của báo cáo, báo cơ quan nguồn sửa, rồi nhận lại.",
+        "read the reasons under Records set aside in the report, have the source corrected, then pull again",
     ),
     "empty": Wording(
         "Tập dữ liệu không rỗng",

@@ -10,6 +10,7 @@ import pytest
 from landed_records import AS_OF, PULL, RUN, UPDATED, land, record
 from landed_worlds import fitting_world, quarrelling_world
 
+from common.errors import DoiChieuError
 from common.files import DataFolder
 from common.settings import CheckSettings, Settings
 from common.values import Silent
@@ -165,6 +166,9 @@ def test_thresholds_and_levels_are_configured_per_dataset(data: DataFolder) -> N
         "insurance.payment quarantine_share": "block",
         "insurance.payment amount_positive": "block",
     }
+    assert failed(judge(data, insurance__unit=CheckSettings(block=("unit_exists",)))) == {
+        "insurance.payment amount_positive": "warn"
+    }, "the settings of one dataset are no other's"
     lenient = CheckSettings(quarantine_percent=10, quarantine_rows=1, warn=("quarantine_share",))
     assert failed(judge(data, default=lenient)) == {
         "insurance.payment quarantine_share": "warn",
@@ -263,6 +267,14 @@ def test_a_landed_file_that_has_changed_or_gone_blocks(data: DataFolder) -> None
     assert failed(judge(data)) == {"insurance.payment parts_intact": "block"}
     part.unlink()
     assert failed(judge(data)) == {"insurance.payment parts_intact": "block"}
+
+
+def test_a_manifest_that_cannot_be_read_is_named(data: DataFolder) -> None:
+    folder = land(data, "insurance.payment", payments(2))
+    (folder / "manifest.json").write_text('{"pull": ')
+    with pytest.raises(DoiChieuError, match="manifest of a pull cannot be read") as raised:
+        judge(data)
+    assert raised.value.where == str(folder / "manifest.json")
 
 
 def test_a_source_that_failed_warns_and_its_last_data_are_still_checked(data: DataFolder) -> None:
