@@ -92,7 +92,8 @@ def _fits(field: Field) -> str:
     if field.pattern:
         return f"regexp_matches({text}, {_quote(field.pattern)})"
     if field.type == "str":
-        return f"not regexp_matches({text}, '^\\s*[\\[{{]')"
+        # A list or an object arrives as its JSON text; an address that opens with a bracket is no JSON.
+        return f"not (regexp_matches({text}, '^\\s*[\\[{{]') and json_valid({text}))"
     shaped = f"regexp_matches({text}, {_quote(_PATTERNS[field.type])})"
     if field.type == "partial_date":
         return f"{shaped} and {_earliest_day(text)} is not null"

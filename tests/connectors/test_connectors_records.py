@@ -78,6 +78,16 @@ def test_a_pull_of_bad_records_only_lands_nothing_and_is_finished(
     assert (manifest.parts, manifest.quarantine.rows, manifest.high_water_mark) == ((), 2, None)
 
 
+def test_a_text_may_open_with_a_bracket_and_a_list_is_no_text(
+    registry: ScriptedRegistry, settings: MakeSettings
+) -> None:
+    addresses = ["[Tổ 5] đường Láng", "{12} Hàng Bài", ["Tổ 5"], {"street": "Láng"}]
+    registry.tables["taxpayer"] = [taxpayer(number, address=text) for number, text in enumerate(addresses)]
+    pull(settings(), "taxpayer")
+    assert landed(settings(), "taxpayer", "address") == [("[Tổ 5] đường Láng",), ("{12} Hàng Bài",)]
+    assert set_aside(settings(), "taxpayer", "reasons") == [(["address: not text"],)] * 2
+
+
 def test_values_that_json_forbids_cost_their_own_record_at_most(
     registry: ScriptedRegistry, settings: MakeSettings
 ) -> None:
