@@ -48,9 +48,12 @@ def load_raw(
         for pull in counted
         if manifests[pull]["quarantine"]
     ]
-    _make_set_aside(connection, dataset, set_aside)
+    _keep_set_aside(connection, dataset, set_aside)
     if parts:
-        connection.execute(_newest_version(dataset, parts, inputs))
+        connection.execute(_newest_version(dataset, parts))
+        connection.execute(_in_force(dataset, inputs))
+        connection.execute(_forget_superseded(dataset))
+        connection.execute("drop table newest")
     else:
         columns = ", ".join(f'cast(null as {field.duckdb_type}) as "{field.name}"' for field in dataset.fields)
         connection.execute(
@@ -65,38 +68,58 @@ def load_raw(
     )
 
 
-def _newest_version(dataset: Dataset, parts: Sequence[tuple[Path, str]], inputs: BuildInputs) -> str:
-    columns = ", ".join(f'"{name}"' for name in dataset.names)
+def _newest_version(dataset: Dataset, parts: Sequence[tuple[Path, str]]) -> str:
     changed_at = "updated_at" if "updated_at" in dataset.names else "cast(null as timestamptz)"
-    living = "deleted is not true" if "deleted" in dataset.names else "true"
     return f"""
-        create or replace table raw.{dataset.table} as
+        create or replace temp table newest as
         with pull_of_part (part, _pull) as (values {_values(parts)}),
         delivered as (
             select landed.* exclude (filename), pull_of_part._pull, {changed_at} as _changed_at
             from read_parquet({[str(path) for path, _ in parts]}, filename = true) as landed
             join pull_of_part on pull_of_part.part = landed.filename
-        ),
-        newest as (
-            select * from delivered
-            qualify row_number() over (
-                partition by _record_key order by _changed_at desc nulls last, _pull desc, _seq desc
-            ) = 1
         )
-        select {columns}, _record_key, _pull, coalesce(set_aside.is_newer, false) as _newer_set_aside
-        from newest
-        left join (
-            select newest._record_key as record_key, true as is_newer
-            from newest join raw.set_aside on raw.set_aside.record_key = newest._record_key
-            where raw.set_aside.registry = {literal(dataset.registry)} and raw.set_aside.dataset = {literal(dataset.name)}
-              and (raw.set_aside.updated_at > newest._changed_at
-                   or (raw.set_aside.updated_at is null and raw.set_aside.pull > newest._pull)
-                   or (raw.set_aside.updated_at = newest._changed_at and raw.set_aside.pull > newest._pull))
-            group by newest._record_key
-        ) as set_aside on set_aside.record_key = newest._record_key
-        where {living} and {_has_happened(dataset, inputs)}
-        order by _record_key
+        select * from delivered
+        qualify row_number() over (
+            partition by _record_key order by _changed_at desc nulls last, _pull desc, _seq desc
+        ) = 1
     """
+
+
+# A set-aside version is the newer one by its own time where that can be read, and else by the pull it came in.
+_IS_NEWER = """(
+    set_aside.updated_at > newest._changed_at
+    or (set_aside.updated_at is not distinct from newest._changed_at and set_aside.pull > newest._pull)
+    or (set_aside.updated_at is null and set_aside.pull > newest._pull)
+)"""
+
+
+def _in_force(dataset: Dataset, inputs: BuildInputs) -> str:
+    columns = ", ".join(f'newest."{name}"' for name in dataset.names)
+    living = "deleted is not true" if "deleted" in dataset.names else "true"
+    return f"""
+        create or replace table raw.{dataset.table} as
+        select {columns}, newest._record_key, newest._pull,
+            newest._record_key in (
+                select set_aside.record_key from raw.set_aside as set_aside
+                join newest on newest._record_key = set_aside.record_key
+                where {_is_of(dataset)} and {_IS_NEWER}
+            ) as _newer_set_aside
+        from newest
+        where {living} and {_has_happened(dataset, inputs)}
+        order by newest._record_key
+    """
+
+
+def _forget_superseded(dataset: Dataset) -> str:
+    """A record that has since come in good order, or been withdrawn, is not set aside any more."""
+    return f"""
+        delete from raw.set_aside as set_aside using newest
+        where newest._record_key = set_aside.record_key and {_is_of(dataset)} and not {_IS_NEWER}
+    """
+
+
+def _is_of(dataset: Dataset) -> str:
+    return f"set_aside.registry = {literal(dataset.registry)} and set_aside.dataset = {literal(dataset.name)}"
 
 
 def _has_happened(dataset: Dataset, inputs: BuildInputs) -> str:
@@ -112,15 +135,15 @@ def _has_happened(dataset: Dataset, inputs: BuildInputs) -> str:
     return f"({field.name} is null or {happened_on} <= {literal(inputs.as_of)})"
 
 
-def _make_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[tuple[Path, str]]) -> None:
+def _keep_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[tuple[Path, str]]) -> None:
     connection.execute(
         "create table if not exists raw.set_aside"
-        " (registry varchar, dataset varchar, record_key varchar, updated_at timestamptz, pull varchar)"
+        " (registry varchar, dataset varchar, record_key varchar, updated_at timestamptz, pull varchar, record varchar)"
     )
     if files:
         connection.execute(
             f"insert into raw.set_aside select {literal(dataset.registry)}, {literal(dataset.name)}, record_key,"
-            f" updated_at, pull from read_parquet({[str(path) for path, _ in files]}) where record_key is not null"
+            f" updated_at, pull, record from read_parquet({[str(path) for path, _ in files]}) where record_key is not null"
         )
 
 

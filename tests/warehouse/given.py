@@ -1,5 +1,6 @@
 """Lands rows of a YAML case as pulls, builds on real DuckDB, and reads the findings back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -67,12 +68,18 @@ def land(data: DataFolder, found: Dataset, rows: Sequence[Mapping[str, Any]], *,
     )  # fmt: skip
 
 
-def set_aside(data: DataFolder, found: Dataset, keys: Sequence[str], *, pull: str) -> None:
-    """Put a newer, broken version of each key into quarantine, in a pull of its own."""
+def set_aside(data: DataFolder, found: Dataset, records: Sequence[Mapping[str, Any]], *, pull: str) -> None:
+    """Put a newer, broken version of each record into quarantine, in a pull of its own."""
+    keys = ["|".join(str(record[name]) for name in found.key) for record in records]
     land(data, found, [], pull=pull, kind="incremental")
     path = data.quarantine(found.registry, found.name) / f"{pull}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = {"record_key": keys, "updated_at": [NOW] * len(keys), "pull": [pull] * len(keys)}
+    rows = {
+        "record_key": keys,
+        "updated_at": [NOW] * len(keys),
+        "pull": [pull] * len(keys),
+        "record": [json.dumps(record) for record in records],
+    }
     pq.write_table(pa.table(rows), path)
     manifest = data.pull(found.registry, found.name, pull) / "manifest.json"
     write_json(manifest, {**_read(manifest), "quarantine": {"file": path.name, "rows": len(keys), "sha256": ""}})
@@ -126,7 +133,5 @@ def _value(kind: str, value: Any) -> Any:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import json
-
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

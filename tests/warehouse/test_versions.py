@@ -81,7 +81,7 @@ def test_an_event_counts_from_its_own_date_on(folder: Folder) -> None:
 
 
 def test_the_older_version_stays_in_force_with_a_doubt_when_a_newer_one_broke_the_contract(folder: Folder) -> None:
-    set_aside(folder.data, dataset("insurance", "charge"), ["c1"], pull="20260201T000000000000Z")
+    set_aside(folder.data, dataset("insurance", "charge"), [{"charge_id": "c1"}], pull="20260201T000000000000Z")
     result = folder.build("r1")
     assert principal(result) == [1_000_000]
     doubts = read(result, "select distinct unnest(doubts) as doubt from findings.finding order by 1")

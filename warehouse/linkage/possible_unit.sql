@@ -1,6 +1,6 @@
 /*---
 grain: "one row per employer and insurance unit that may be its own (employer_key, unit_code); proposes, never joins"
-uses: [linkage.employer_code, linkage.employer_key, staging.insurance_unit, staging.investment_enterprise, staging.tax_taxpayer]
+uses: [linkage.employer_code, linkage.employer_key, staging.insurance_unit, staging.set_aside, staging.investment_enterprise, staging.tax_taxpayer]
 ---*/
 with employer_name as (
     select distinct key.employer_key, taxpayer.tax_code_clean as tax_code,
@@ -22,6 +22,12 @@ stray_unit as (
     where not coalesce(code.is_registered, false)
 ),
 final as (
+    -- a unit whose record broke the contract is a unit all the same
+    select key.employer_key, set_aside.record_key as unit_code
+    from staging.set_aside as set_aside
+    join linkage.employer_key as key on key.member = 'tax:' || set_aside.tax_code_clean
+    where set_aside.registry = 'insurance' and set_aside.dataset = 'unit'
+    union
     select employer_name.employer_key, stray_unit.unit_code
     from stray_unit join employer_name on employer_name.name_key = stray_unit.name_key
     union

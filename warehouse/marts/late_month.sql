@@ -1,6 +1,6 @@
 /*---
 grain: "one row per unit-month with something unpaid after its deadline, once for what is late and once for what is excused (unit_code, month, variant)"
-uses: [law.late_warning_days, marts.unit_month]
+uses: [law.late_warning_days, marts.set_aside_payment, marts.unit_month]
 ---*/
 with late as (
     select unit_code, employer_key, month, month_first_day, '' as variant, status, late_vnd as principal_vnd, interest_vnd, days_late,
@@ -33,10 +33,15 @@ final as (
             when listed.days_late >= warning.amount then 'near_evasion'
             else 'late'
         end as stage,
+        -- money that came in a broken record may have paid this month
+        case when set_aside.unit_code is not null then 'C' else 'A' end as grade,
         list_concat(
-            case when not listed.is_unit_known then ['unit_not_in_register'] else [] end,
+            list_concat(
+                case when set_aside.unit_code is not null then ['payment_set_aside'] else [] end,
+                case when not listed.is_unit_known then ['unit_not_in_register'] else [] end),
             case when listed.has_paused_order_doubt then ['paused_allocation_order'] else [] end) as doubts
     from listed
+    left join marts.set_aside_payment as set_aside on set_aside.unit_code = listed.unit_code
     join law.late_warning_days as warning on listed.month_first_day between warning.valid_from and warning.valid_to
 )
 select * from final

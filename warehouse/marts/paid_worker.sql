@@ -1,6 +1,6 @@
 /*---
 grain: "one row per employer, person and report that shows a worker who must be insured (employer_key, person_key, registry, record_key)"
-uses: [linkage.namesake_at_employer, marts.payroll_year, marts.person, marts.work_permit, marts.workforce]
+uses: [linkage.namesake_at_employer, linkage.set_aside_insured, marts.payroll_year, marts.person, marts.work_permit, marts.workforce]
 ---*/
 with sign as (
     select employer_key, person_key, is_identified, 'tax' as registry, 'payroll' as dataset, record_key, year,
@@ -29,10 +29,11 @@ final as (
         coalesce(person.pension_from_date <= sign.to_day, false) as is_pensioner,
         -- eligible foreigners are a rule of their own; here a foreigner is never counted as missing
         sign.has_passport or person.is_foreign or permit_holder.person_key is not null as is_foreigner,
-        namesake.person_key is not null as has_insured_namesake
+        namesake.person_key is not null or set_aside.person_key is not null as may_be_insured
     from sign
     join marts.person as person on person.person_key = sign.person_key
     left join permit_holder on permit_holder.person_key = sign.person_key
+    left join linkage.set_aside_insured as set_aside on set_aside.person_key = sign.person_key
     left join namesake on namesake.person_key = sign.person_key and namesake.employer_key = sign.employer_key
 )
 select * from final

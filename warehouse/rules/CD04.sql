@@ -17,7 +17,7 @@ reason_vi: "Đơn vị {name} (mã đơn vị {unit_code}, MST {tax_code}) còn 
 reason_en: "{name} (unit {unit_code}, tax code {tax_code}) still owes {principal_vnd} for {period_month}; the deadline was {deadline_on}, {days_late} days ago; no reminder covers the month. Interest so far {interest_vnd}.{excuse_en}"
 ---*/
 select 'employer' as subject_kind, employer_key, unit_code, unit_code || '/' || month as item, variant, status,
-    'A' as grade, month_first_day as from_date, last_day(month_first_day) as to_date, principal_vnd, interest_vnd, days_late, evidence, doubts, steps,
+    grade, month_first_day as from_date, last_day(month_first_day) as to_date, principal_vnd, interest_vnd, days_late, evidence, doubts, steps,
     month as fact_period_month, deadline_on as fact_deadline_on,
     case excuse when 'pause' then ' Phần này đang được tạm dừng đóng theo quyết định ' || excuse_decision_no || '.'
         when 'force_majeure' then ' Tháng này thuộc trường hợp bất khả kháng theo quyết định ' || excuse_decision_no || '.' else '' end as fact_excuse_vi,

@@ -26,7 +26,7 @@ average as (
 late as (
     select unit_code, employer_key, count(*) as months, cast(sum(principal_vnd) as bigint) as principal_vnd, cast(sum(interest_vnd) as bigint) as interest_vnd,
         max(days_late) as days_late, min(month_first_day) as from_date, max(last_day(month_first_day)) as to_date,
-        min(status) as gravest_status,
+        min(status) as gravest_status, max(grade) as grade,
         flatten(list(evidence)) as evidence, list_distinct(flatten(list(doubts))) as doubts
     from marts.late_month
     where variant = ''
@@ -35,7 +35,7 @@ late as (
 final as (
     select 'employer' as subject_kind, late.employer_key, late.unit_code, late.unit_code as item,
         -- 'evasion' sorts before 'late'
-        late.gravest_status as status, 'A' as grade, late.from_date, late.to_date, late.principal_vnd, late.interest_vnd, late.days_late,
+        late.gravest_status as status, late.grade, late.from_date, late.to_date, late.principal_vnd, late.interest_vnd, late.days_late,
         late.evidence,
         list_concat(late.doubts, case when enterprise_status.is_ending
             then ['insolvency_or_dissolution'] else [] end) as doubts,

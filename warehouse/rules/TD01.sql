@@ -18,13 +18,13 @@ reason_en: "{name} (tax code {tax_code}) has {workers} workers who must be insur
 ---*/
 with worker as (
     select employer_key, person_key, min(certain_from_day) as from_day,
-        bool_or(is_pensioner) as is_pensioner, bool_or(is_foreigner) as is_foreigner, bool_or(is_identified) as is_identified
+        bool_or(is_pensioner) as is_pensioner, bool_or(is_foreigner) as is_foreigner, bool_or(may_be_insured) as may_be_insured
     from marts.paid_worker
     group by employer_key, person_key
 ),
 explained as (
     select worker.employer_key, worker.person_key, worker.from_day,
-        worker.is_pensioner or worker.is_foreigner
+        worker.is_pensioner or worker.is_foreigner or worker.may_be_insured
             or exists (select 1 from marts.insured_person as insured
                        where insured.person_key = worker.person_key and insured.to_day >= worker.from_day) as is_explained
     from worker
