@@ -133,9 +133,18 @@ def test_evasion_begins_on_the_day_the_law_s_worked_examples_give(
 ) -> None:
     case = {
         "insurance.unit": [{"unit_code": "U1", "cycle_months": cycle}],
-        "insurance.charge": [{"charge_id": "c", "unit_code": "U1", "month": month, "fund": "si", "due_vnd": 100_000_000}],
-        "insurance.reminder": [{"reminder_id": "r", "unit_code": "U1", "up_to_month": month, "sent_on": next_day(deadline(month, cycle), 5)}],
-    }  # fmt: skip
+        "insurance.charge": [
+            {"charge_id": "c", "unit_code": "U1", "month": month, "fund": "si", "due_vnd": 100_000_000}
+        ],
+        "insurance.reminder": [
+            {
+                "reminder_id": "r",
+                "unit_code": "U1",
+                "up_to_month": month,
+                "sent_on": next_day(deadline(month, cycle), 5),
+            }
+        ],
+    }
 
     def rules_on(day: date) -> list[tuple[str, str, int]]:
         result = built(tmp_path / day.isoformat(), case, day, empty=["insurance.payment"])

@@ -241,7 +241,8 @@ def test_keys_stay_when_records_arrive_and_a_merge_leaves_a_redirect(tmp_path: P
     assert len(set(keys_by_record(second).values())) == 1
     assert set(keys_by_record(second).values()) <= set(first.values())
     redirects = read(second, "select old_key, new_key, kind from linkage.person_redirect")
-    assert len(redirects) == 1 and redirects[0]["kind"] == "merge"
+    assert len(redirects) == 1
+    assert redirects[0]["kind"] == "merge"
     assert {redirects[0]["old_key"], redirects[0]["new_key"]} == set(first.values())
 
     # and when that record is withdrawn, each of the two is who they were

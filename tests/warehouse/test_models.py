@@ -76,7 +76,8 @@ class TestEveryRule:
         assert bare(rule.reason_vi) == bare(rule.reason_en)
 
     def test_offers_an_innocent_explanation_and_the_document_that_would_show_it(self, rule: Rule) -> None:
-        assert rule.innocent and all(found.vi and found.en and found.document for found in rule.innocent)
+        assert rule.innocent
+        assert all(found.vi and found.en and found.document for found in rule.innocent)
 
 
 BAD = {

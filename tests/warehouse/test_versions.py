@@ -196,7 +196,8 @@ def test_the_manifest_names_everything_the_snapshot_rests_on(folder: Folder) -> 
     folder.publish("r1")
     manifest = read_json(folder.data.snapshot("r1") / "manifest.json")
     assert manifest["pulls"]["insurance.charge"] == ["20260102T000000000000Z"]
-    assert manifest["as_of"] == "2025-12-01" and manifest["previous_snapshot"] is None
+    assert manifest["as_of"] == "2025-12-01"
+    assert manifest["previous_snapshot"] is None
     assert set(manifest["files"]) == {"warehouse.duckdb", "identity.duckdb"}
     assert manifest["identity_version_written"] == "r1"
     folder.publish("r2")

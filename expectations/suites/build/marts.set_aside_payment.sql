@@ -2,8 +2,8 @@
 check: key_unique
 level: block
 expected: one row per unit_code
-title_vi: Mỗi cơ sở y tế một dòng
-title_en: One row per health-care facility
+title_vi: Mỗi đơn vị có khoản tiền bị cách ly một dòng
+title_en: One row per unit with money set aside
 ---*/
 select unit_code
 from marts.set_aside_payment
