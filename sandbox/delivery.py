@@ -1,9 +1,9 @@
-"""One world made ready to be delivered in pages: an index by time and text rendered in pieces, never a scan per page."""
+"""One world made ready to be delivered in pages: an index by time, text rendered in pieces, no scan per page."""
 
 import json
 import threading
 from collections import OrderedDict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -40,7 +40,7 @@ class Delivery:
         """The first place whose record was updated at or after `since`."""
         if since is None:
             return 0
-        limit = np.datetime64(since.astimezone(timezone.utc).replace(tzinfo=None), "us")
+        limit = np.datetime64(since.astimezone(UTC).replace(tzinfo=None), "us")
         return int(np.searchsorted(self._order[name][0], limit, side="left"))
 
     def page(self, found: Dataset, start: int, stop: int) -> list[str]:
@@ -87,7 +87,7 @@ def _text(name: str, kind: str) -> str:
 
 
 def _delivered(broken: list[Broken], moment: datetime) -> list[Broken]:
-    limit = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    limit = moment.astimezone(UTC).replace(tzinfo=None)
     known = [found for found in broken if found.updated_at < limit]
     return sorted(known, key=lambda found: (found.updated_at, str(found.record_key)))
 

@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -165,24 +166,19 @@ def create_app(
 def serving(world: World, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> Iterator[str]:
     """Run the registries on a real socket while the block runs; yields the base address (`port` 0: a free one).
 
-    `options`: those of `create_app`.
+    `options`: those of `create_app`. Raises `OSError` where the port is taken.
     """
-    config = uvicorn.Config(
-        create_app(world, **options), host=host, port=port, log_level="critical", access_log=False, lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise OSError(f"the sandbox could not listen on {host}:{port}")
-            time.sleep(0.01)
-        taken = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{host}:{taken}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    with socket.create_server((host, port)) as listener:
+        config = uvicorn.Config(create_app(world, **options), log_level="critical", access_log=False, lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
+        thread.start()
+        try:
+            # The listener already takes connections: they wait until the server is up.
+            yield f"http://{host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
 
 
 def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.world.cast import Cast
 from sandbox.world.late_cases import month_end, month_text
 from sandbox.world.names import decomposed
-from sandbox.world.play import Play
+from sandbox.world.play import Facts, Play
 from sandbox.world.registration_cases import pay_pension, workforce_line
 
 
@@ -24,24 +24,37 @@ def month_start(month: int) -> date:
 
 def _sick_pay(play: Play, p: int, e: int, *, from_date: date, paid_on: date, serial: str, **fields: Any) -> str:
     benefit_id = f"OD-C{p}"
-    facts = {"benefit_id": benefit_id, "kind": "sickness", "unit_code": play.employers[e]["unit_code"], "days": 3}
-    span = {"from_date": from_date, "to_date": from_date + timedelta(days=2), "paid_on": paid_on}
-    money = {"amount_vnd": 750_000, "certificate_no": serial}
+    facts: Facts = {
+        "benefit_id": benefit_id,
+        "kind": "sickness",
+        "unit_code": play.employers[e]["unit_code"],
+        "days": 3,
+    }
+    span: Facts = {"from_date": from_date, "to_date": from_date + timedelta(days=2), "paid_on": paid_on}
+    money: Facts = {"amount_vnd": 750_000, "certificate_no": serial}
     play.add("insurance.benefit", about=p, on=paid_on, **(facts | span | money | fields))
     return benefit_id
 
 
 def _sick_note(play: Play, p: int, *, from_date: date, serial: str, on: date) -> None:
     facility = f"{play.people[p]['province_code']}001"
-    visit = {"visit_id": f"{facility}-C{p}", "facility_code": facility, "kind": "outpatient", "result": "improved"}
-    times = {"admitted_at": play.delivered(from_date), "discharged_at": play.delivered(from_date + timedelta(days=1))}
+    visit: Facts = {
+        "visit_id": f"{facility}-C{p}",
+        "facility_code": facility,
+        "kind": "outpatient",
+        "result": "improved",
+    }
+    times: Facts = {
+        "admitted_at": play.delivered(from_date),
+        "discharged_at": play.delivered(from_date + timedelta(days=1)),
+    }
     play.add("health.visit", about=p, on=on, diagnosis_code="J06.9", **visit, **times)
     play.add("health.certificate", about=p, on=on, **certificate(serial, from_date, visit["visit_id"], facility))
 
 
 def certificate(serial: str, from_date: date, visit_id: str, facility: str) -> dict[str, Any]:
     """A sick-leave certificate as it is uploaded: neither name nor citizen id, they come through the visit."""
-    span = {"from_date": from_date, "to_date": from_date + timedelta(days=2), "days": 3, "issued_on": from_date}
+    span: Facts = {"from_date": from_date, "to_date": from_date + timedelta(days=2), "days": 3, "issued_on": from_date}
     return span | {
         "certificate_no": serial, "kind": "sick_leave", "visit_id": visit_id, "full_name": None, "citizen_id": None,
         "facility_code": facility, "doctor_code": f"{facility}01/CCHN", "diagnosis_code": "J06.9",
@@ -79,7 +92,7 @@ def _certificates(cast: Cast, e: int) -> None:
 
         return write
 
-    child = {"kind": "child_sickness", "child_birth_date": cast.as_of - timedelta(days=900)}
+    child: Facts = {"kind": "child_sickness", "child_birth_date": cast.as_of - timedelta(days=900)}
     stage("positive", "no such certificate", claim(60))
     stage("positive", "no such certificate, paid exactly 15 days ago", claim(15))
     stage("positive", "the facility issued another serial", claim(120, claimed="{}7731".format, uploaded="{}0042"))
@@ -125,10 +138,14 @@ def _uploaded_late(e: int) -> Callable[[Play, int], str]:
 
 def _decide(play: Play, p: int, first: int, last: int, **fields: Any) -> str:
     """An unemployment decision over whole months."""
-    span = {"from_date": month_start(first), "to_date": month_end(last)}
+    span: Facts = {"from_date": month_start(first), "to_date": month_end(last)}
     is_over = span["to_date"] < play.as_of
-    facts = {"decision_no": f"TN-C{p}", "monthly_vnd": 4_800_000, "province_code": play.people[p]["province_code"]}
-    state = {"status": "ended" if is_over else "receiving", "ended_on": span["to_date"] if is_over else None}
+    facts: Facts = {
+        "decision_no": f"TN-C{p}",
+        "monthly_vnd": 4_800_000,
+        "province_code": play.people[p]["province_code"],
+    }
+    state: Facts = {"status": "ended" if is_over else "receiving", "ended_on": span["to_date"] if is_over else None}
     play.add("labour.unemployment", about=p, on=month_start(first), **(facts | span | state | fields))
     return str(facts["decision_no"])
 
@@ -167,8 +184,8 @@ def _unemployment(cast: Cast, e: int) -> None:
         return write
 
     def voluntary(play: Play, p: int) -> str:
-        spell = {"spell_id": f"V-C{p}", "kind": "voluntary", "from_month": month_text(first), "unit_code": None}
-        pays = {"pays_si": True, "pays_hi": False, "pays_ui": False, "wage_vnd": 2_000_000, "absence": "none"}
+        spell: Facts = {"spell_id": f"V-C{p}", "kind": "voluntary", "from_month": month_text(first), "unit_code": None}
+        pays: Facts = {"pays_si": True, "pays_hi": False, "pays_ui": False, "wage_vnd": 2_000_000, "absence": "none"}
         play.add("insurance.participation", about=p, on=month_start(first), **spell, **pays)
         return whole(play, p)
 
@@ -189,7 +206,7 @@ def _unemployment(cast: Cast, e: int) -> None:
 
 
 def _died(play: Play, p: int, on: date, **fields: Any) -> None:
-    facts = {"notice_no": f"BT-C{p}", "died_on": on, "facility_code": f"{play.people[p]['province_code']}001"}
+    facts: Facts = {"notice_no": f"BT-C{p}", "died_on": on, "facility_code": f"{play.people[p]['province_code']}001"}
     play.add("health.death", about=p, on=on + timedelta(days=5), **(facts | fields))
 
 
@@ -231,8 +248,8 @@ def _paid_rightly(cast: Cast, died_on: date) -> None:
         _died(play, p, died_on)
         play.case("BG18", "lookalike", p=p, item=last, note="the month of death")
         paid_on = died_on + timedelta(days=40)
-        facts = {"benefit_id": f"LH-C{p}-bu", "kind": "pension", "amount_vnd": 350_000, "paid_on": paid_on}
-        span = {"from_date": month_start(death_month - 2), "to_date": month_end(death_month - 1)}
+        facts: Facts = {"benefit_id": f"LH-C{p}-bu", "kind": "pension", "amount_vnd": 350_000, "paid_on": paid_on}
+        span: Facts = {"from_date": month_start(death_month - 2), "to_date": month_end(death_month - 1)}
         play.add("insurance.benefit", about=p, on=paid_on, **facts, **span)
         play.case("BG18", "lookalike", p=p, item=facts["benefit_id"], note="an earlier period paid after the death")
 
@@ -258,7 +275,12 @@ def _hit_by_a_typo(cast: Cast, died_on: date) -> None:
 
     def plant(play: Play) -> None:
         *_, (_, last) = pay_pension(play, living)
-        wrong = {"citizen_id": play.people[living]["citizen_id"], "old_id": None, "si_number": None, "hi_card": None}
+        wrong: Facts = {
+            "citizen_id": play.people[living]["citizen_id"],
+            "old_id": None,
+            "si_number": None,
+            "hi_card": None,
+        }
         _died(play, dead, died_on, **wrong)
         play.case("BG18", "lookalike", p=living, item=last, note="a mistyped id on another person's notice")
 
@@ -273,12 +295,12 @@ def _funeral(cast: Cast, died_on: date) -> None:
         _died(play, dead, died_on)
         paid_on = died_on + timedelta(days=50)
         person = play.people[dead]
-        named = {
+        named: Facts = {
             "deceased_citizen_id": person["citizen_id"],
             "deceased_si_number": person["si_number"],
             "_deceased": dead,
         }
-        facts = {"benefit_id": f"MT-C{dead}", "kind": "funeral", "amount_vnd": 23_400_000, "paid_on": paid_on}
+        facts: Facts = {"benefit_id": f"MT-C{dead}", "kind": "funeral", "amount_vnd": 23_400_000, "paid_on": paid_on}
         play.add("insurance.benefit", about=relative, on=paid_on, from_date=paid_on, **facts, **named)
         play.case("BG18", "lookalike", p=relative, item=facts["benefit_id"], note="funeral money for the relative")
 

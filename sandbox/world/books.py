@@ -102,16 +102,14 @@ def build_dues(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
     """Create `due`: what every unit owes by month and fund; whole dong, exactly wages × rates."""
     months = range(first_month(as_of), first_month(as_of) + 48)
     in_force = [max((r for r in RATES if r.valid_from <= date(m // 12, m % 12 + 1, 1)), key=_start) for m in months]
-    rates = pa.table(
-        {
-            "month": pa.array(months, pa.int32()),
-            **{fund: pa.array([getattr(found, fund) for found in in_force], pa.int64()) for fund in ("si", "hi")},
-            **{fund: pa.array([getattr(found, fund) for found in in_force], pa.int64()) for fund in ("ui", "oai")},
-        }
-    )
-    con.register("rate", rates)
+    funds = {
+        fund: pa.array([getattr(found, fund) for found in in_force], pa.int64()) for fund in ("si", "hi", "ui", "oai")
+    }
+    rates = pa.table({"month": pa.array(months, pa.int32()), **funds})
+    con.register("incoming", rates)
+    con.execute("create table rate as select * from incoming")
+    con.unregister("incoming")
     con.execute(_CHARGE)
-    con.unregister("rate")
 
 
 def register_books(con: duckdb.DuckDBPyConnection) -> None:

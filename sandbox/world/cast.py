@@ -18,31 +18,18 @@ if TYPE_CHECKING:
 
 Plant = Callable[["Play"], None]
 
-_PERSON = pa.schema(
-    [
-        ("p", pa.int64()),
-        ("birth", pa.date32()),
-        ("sex", pa.string()),
-        ("kind", pa.string()),
-        ("nationality", pa.string()),
-    ]
-)
-_EMPLOYER = pa.schema(
-    [
-        ("e", pa.int64()),
-        ("kind", pa.string()),
-        ("status", pa.string()),
-        ("cycle_months", pa.int32()),
-        ("has_unit", pa.bool_()),
-        ("owner", pa.int64()),
-    ]
-)
-_JOB = pa.schema(
-    [("job_id", pa.int64()), ("p", pa.int64()), ("e", pa.int64()), ("unit_number", pa.int32())]
-    + [("from_month", pa.int32()), ("to_month", pa.int32()), ("first_day", pa.int32()), ("wage_vnd", pa.int64())]
-    + [("contract", pa.string())]
-    + [(flag, pa.bool_()) for flag in ("is_insured", "is_taxed", "is_reported")]
-)
+_TEXT, _NUMBER, _MONTH, _FLAG = pa.string(), pa.int64(), pa.int32(), pa.bool_()
+_PERSON: dict[str, pa.DataType] = {
+    "p": _NUMBER, "birth": pa.date32(), "sex": _TEXT, "kind": _TEXT, "nationality": _TEXT
+}  # fmt: skip
+_EMPLOYER: dict[str, pa.DataType] = {
+    "e": _NUMBER, "kind": _TEXT, "status": _TEXT, "cycle_months": _MONTH, "has_unit": _FLAG, "owner": _NUMBER
+}  # fmt: skip
+_JOB: dict[str, pa.DataType] = {
+    "job_id": _NUMBER, "p": _NUMBER, "e": _NUMBER, "unit_number": _MONTH, "from_month": _MONTH, "to_month": _MONTH,
+    "first_day": _MONTH, "wage_vnd": _NUMBER, "contract": _TEXT, "is_insured": _FLAG, "is_taxed": _FLAG,
+    "is_reported": _FLAG,
+}  # fmt: skip
 
 
 @dataclass
@@ -130,7 +117,7 @@ class Cast:
     def tables(self) -> tuple[pa.Table, pa.Table, pa.Table]:
         """(people, employers, jobs)."""
         return (
-            pa.Table.from_pylist(self.people, schema=_PERSON),
-            pa.Table.from_pylist(self.employers, schema=_EMPLOYER),
-            pa.Table.from_pylist(self.jobs, schema=_JOB),
+            pa.Table.from_pylist(self.people, schema=pa.schema(_PERSON)),
+            pa.Table.from_pylist(self.employers, schema=pa.schema(_EMPLOYER)),
+            pa.Table.from_pylist(self.jobs, schema=pa.schema(_JOB)),
         )

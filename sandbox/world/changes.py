@@ -10,17 +10,19 @@ select * replace (
     office_time(updated_at::date + 9 + floor(u(visit_id, 'corrected day') * 14)::int, visit_id, 'corrected') as updated_at)
 from health_visit
 where updated_at > getvariable('as_of') - 60 and u(visit_id, 'corrected') < 0.04
+    and visit_id not like '%-C%' and visit_id not like '%D'
 """
 
 # A visit uploaded twice is withdrawn: the tombstone carries the key, the time and `deleted`, nothing else.
 _WITHDRAWN_VISITS = """
 create table doubled as
 select * replace (visit_id || 'D' as visit_id) from health_visit
-where updated_at > getvariable('as_of') - 60 and result <> 'died' and u(visit_id, 'doubled') < 0.02;
+where updated_at > getvariable('as_of') - 60 and result <> 'died' and visit_id not like '%-C%'
+    and u(visit_id, 'doubled') < 0.05;
 insert into health_visit by name select * from doubled;
 insert into health_visit by name
 select visit_id, true as deleted,
-    office_time(updated_at::date + 5 + floor(u(visit_id, 'withdrawn day') * 20)::int, visit_id, 'withdrawn') as updated_at
+    office_time(updated_at::date + 10 + floor(u(visit_id, 'withdrawn day') * 40)::int, visit_id, 'withdrawn') as updated_at
 from doubled;
 drop table doubled;
 """
@@ -38,5 +40,5 @@ where updated_at > getvariable('as_of') - 45 and u(line_id, 'corrected') < 0.02 
 
 def register_changes(con: duckdb.DuckDBPyConnection) -> None:
     """Later versions of records that are there already; the last thing done to the world."""
-    for statement in (_CORRECTED_VISITS, _WITHDRAWN_VISITS, _CORRECTED_REPORTS):
+    for statement in (_WITHDRAWN_VISITS, _CORRECTED_VISITS, _CORRECTED_REPORTS):
         con.execute(statement)

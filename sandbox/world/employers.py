@@ -153,7 +153,7 @@ def build_employers(
         con.register("incoming", table)
         con.execute(f"create table {name} as select * from incoming")
         con.unregister("incoming")
-    words = {"words": COMPANY_WORDS, "trades": TRADES}
+    words = {"words": list(COMPANY_WORDS), "trades": list(TRADES)}
     con.execute(_EMPLOYER, {"first": cast + 1, "last": cast + ordinary + 1, **words})
     con.execute(_UNIT)
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from common.values import end_of_month
 from sandbox.world.cast import Cast
 from sandbox.world.ledger import Due, UnitMonth, settle
-from sandbox.world.play import Play
+from sandbox.world.play import Facts, Play
 
 RULES = ("CD01", "CD02", "CD03", "CD04", "CD06")
 
@@ -138,18 +138,18 @@ def _write(play: Play, books: Books) -> None:
         play.con.execute(
             "update insurance_charge set adjustment_vnd = ? where charge_id = ?", [vnd, books.charge_ids[month, fund]]
         )
-    unit = {"unit_code": books.unit_code}
+    unit: Facts = {"unit_code": books.unit_code}
     for day, amount in sorted(paid for parts in books.payments.values() for paid in parts):
         if amount > 0:
             key = play.serial(f"{books.unit_code}-P")
-            facts = {"payment_id": key, "paid_on": day, "amount_vnd": amount}
+            facts: Facts = {"payment_id": key, "paid_on": day, "amount_vnd": amount}
             play.add("insurance.payment", on=day, is_hidden_ahead=True, **facts, **unit)
     for day, up_to in books.reminders:
         key = play.serial(f"{books.unit_code}-N")
         play.add("insurance.reminder", on=day, reminder_id=key, sent_on=day, up_to_month=month_text(up_to), **unit)
     for kind, first, last in books.decisions:
         key, day = play.serial("QD-"), month_end(first)
-        span = {"from_month": month_text(first), "to_month": month_text(last)}
+        span: Facts = {"from_month": month_text(first), "to_month": month_text(last)}
         play.add("insurance.pause", on=day, decision_no=key, kind=kind, **span, **unit)
 
 
@@ -170,7 +170,7 @@ def _judge(play: Play, books: Books, e: int, note: str) -> set[tuple[str, str]]:
         interest = None if excused and late else row.interest_vnd
         for status, vnd in (("evasion" if rule == "CD03" else "late", late), ("excused", excused)):
             if vnd:
-                facts = {"item": item, "status": status, "principal_vnd": vnd, "interest_vnd": interest}
+                facts: Facts = {"item": item, "status": status, "principal_vnd": vnd, "interest_vnd": interest}
                 play.case(rule, "positive", e=e, note=f"{note}; {days} days", **facts)
                 guilty.add((rule, item))
         if late:
@@ -186,7 +186,11 @@ def _charge_interest(play: Play, books: Books, months: dict[int, UnitMonth]) -> 
     """What the insurer itself charged: the same sum, told month by month."""
     for row in months.values():
         if row.interest_vnd:
-            facts = {"unit_code": books.unit_code, "month": month_text(row.month), "charged_vnd": row.interest_vnd}
+            facts: Facts = {
+                "unit_code": books.unit_code,
+                "month": month_text(row.month),
+                "charged_vnd": row.interest_vnd,
+            }
             play.add("insurance.interest", on=play.as_of, interest_id=play.serial("LCD-"), **facts)
 
 

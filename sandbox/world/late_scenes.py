@@ -58,12 +58,14 @@ def _urged_for_half(books: Books) -> None:
 def _one_month_missed(books: Books) -> None:
     """One month left out long ago: every later payment fills the month before it and is late for it."""
     books.skip(8)
+    _cycle_not_over(books)
 
 
 def _adjusted_upwards(books: Books) -> None:
     """A back-charge of the oldest open month that the unit never paid."""
     total = books.total(books.overdue[2])
     books.adjust(2, "si", total // 2000 * 1000)
+    _cycle_not_over(books)
 
 
 def _back_charged(books: Books) -> None:

@@ -43,7 +43,7 @@ class UnitMonth:
 def settle(dues: Sequence[Due], payments: Sequence[tuple[date, int]], as_of: date) -> dict[int, UnitMonth]:
     """Allocate payments (day, dong) to the oldest month first, in a month by fund; a negative due is money too."""
     credits = [(due.deadline, -due.amount) for due in dues if due.amount < 0]
-    money = [[day, amount] for day, amount in sorted([*payments, *credits]) if day <= as_of]
+    money: list[tuple[date, int]] = [(day, amount) for day, amount in sorted([*payments, *credits]) if day <= as_of]
     owed = sorted((due for due in dues if due.amount > 0), key=lambda due: (due.month, FUND_ORDER.index(due.fund)))
     months = {due.month: UnitMonth(due.month, due.deadline) for due in owed}
     for due in owed:
@@ -55,18 +55,14 @@ def settle(dues: Sequence[Due], payments: Sequence[tuple[date, int]], as_of: dat
 
 
 def _parts(
-    owed: int, money: list[list[date | int]], as_of: date, row: UnitMonth, fund: str
+    owed: int, money: list[tuple[date, int]], as_of: date, row: UnitMonth, fund: str
 ) -> Iterator[tuple[date, int]]:
     """The parts a due falls into: (day it was paid, dong); what stays unpaid ends on `as_of`."""
     while owed and money:
         day, amount = money[0]
-        assert isinstance(day, date)
-        assert isinstance(amount, int)
         taken = min(owed, amount)
         owed -= taken
-        money[0][1] = amount - taken
-        if amount == taken:
-            money.pop(0)
+        money[:1] = [(day, amount - taken)] if amount > taken else []
         yield day, taken
     if owed:
         row.unpaid[fund] = owed

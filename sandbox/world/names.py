@@ -45,60 +45,17 @@ FOREIGN = {
     "TW": "LIN CHIA HAO;HUANG MEI LING",
     "GB": "JOHN SMITH;EMMA BROWN",
 }
-COMPANY_WORDS = [
-    "Hoàng Gia",
-    "Minh Phát",
-    "Tân Tiến",
-    "Đại Thành",
-    "An Khang",
-    "Phú Thịnh",
-    "Việt Hưng",
-    "Trường Sơn",
-    "Hải Long",
-    "Đông Á",
-    "Thiên Phú",
-    "Nam Việt",
-    "Cao Nguyên",
-    "Ban Mê",
-    "Tây Nguyên Xanh",
-    "Sông Cấm",
-    "Cát Bà",
-    "Đình Vũ",
-    "Hồng Bàng",
-    "Lạch Tray",
-    "Ea Kao",
-    "Buôn Hồ",
-    "Krông Ana",
-    "Thái Bình Dương",
-    "Kim Sơn",
-    "Ngọc Linh",
-    "Hưng Thịnh",
-    "Quang Minh",
-    "Bảo Tín",
-    "Thuận Phát",
-]
-TRADES = [
-    "May mặc",
-    "Xây dựng",
-    "Cà phê",
-    "Thương mại",
-    "Vận tải",
-    "Cơ khí",
-    "Chế biến gỗ",
-    "Thủy sản",
-    "Du lịch",
-    "Công nghệ",
-    "Nông sản",
-    "Bao bì",
-    "Da giày",
-    "Điện tử",
-    "Logistics",
-    "Dược phẩm",
-    "Nội thất",
-    "Nhựa",
-    "In ấn",
+COMPANY_WORDS = (
+    "Hoàng Gia", "Minh Phát", "Tân Tiến", "Đại Thành", "An Khang", "Phú Thịnh", "Việt Hưng", "Trường Sơn", "Hải Long",
+    "Đông Á", "Thiên Phú", "Nam Việt", "Cao Nguyên", "Ban Mê", "Tây Nguyên Xanh", "Sông Cấm", "Cát Bà", "Đình Vũ",
+    "Hồng Bàng", "Lạch Tray", "Ea Kao", "Buôn Hồ", "Krông Ana", "Thái Bình Dương", "Kim Sơn", "Ngọc Linh",
+    "Hưng Thịnh", "Quang Minh", "Bảo Tín", "Thuận Phát",
+)  # fmt: skip
+TRADES = (
+    "May mặc", "Xây dựng", "Cà phê", "Thương mại", "Vận tải", "Cơ khí", "Chế biến gỗ", "Thủy sản", "Du lịch",
+    "Công nghệ", "Nông sản", "Bao bì", "Da giày", "Điện tử", "Logistics", "Dược phẩm", "Nội thất", "Nhựa", "In ấn",
     "Thực phẩm",
-]
+)  # fmt: skip
 
 _TONE_PLACES = {"òa": "oà", "óa": "oá", "ọa": "oạ", "úy": "uý", "ùy": "uỳ", "ủy": "uỷ"}
 _I_FOR_Y = {"Lý": "Lí", "Quý": "Quí", "Mỹ": "Mĩ", "Vy": "Vi", "My": "Mi"}
@@ -106,7 +63,8 @@ _I_FOR_Y = {"Lý": "Lí", "Quý": "Quí", "Mỹ": "Mĩ", "Vy": "Vi", "My": "Mi"}
 
 def spread(weights: Mapping[str, int]) -> list[str]:
     """The parts repeated by their weight, over exactly `SLOTS` slots."""
-    total, slots, taken = sum(weights.values()), [], 0
+    slots: list[str] = []
+    total, taken = sum(weights.values()), 0
     for part, weight in weights.items():
         taken += weight
         slots += [part] * (SLOTS * taken // total - len(slots))

@@ -11,6 +11,9 @@ import pyarrow as pa
 from contracts.loader import dataset
 from sandbox.world.stage import ROLES
 
+Facts = dict[str, Any]
+"""Some fields of a record, by name."""
+
 CASE = pa.schema(
     [(name, pa.string()) for name in ("rule", "kind", "subject_kind", "tax_code", "unit_code", "true_person", "item")]
     + [("status", pa.string()), ("principal_vnd", pa.int64()), ("interest_vnd", pa.int64()), ("note", pa.string())]
@@ -53,7 +56,8 @@ class Play:
     def __post_init__(self) -> None:
         self.people = self._by("select * from person where is_cast", "p")
         self.employers = self._by(
-            "select e.*, t.unit_code from employer as e left join unit as t on t.e = e.e and t.number = 1 where e.is_cast",
+            "select e.*, t.unit_code from employer as e left join unit as t on t.e = e.e and t.number = 1"
+            " where e.is_cast",
             "e",
         )
         self._count = 0

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.world.cast import Cast
 from sandbox.world.late_cases import month_end, month_text
 from sandbox.world.names import decomposed
-from sandbox.world.play import Play
+from sandbox.world.play import Facts, Play
 
 
 def stage_registration(cast: Cast) -> None:
@@ -62,8 +62,8 @@ def file_returns(
 
 def payroll_line(play: Play, p: int, e: int, year: int, *, schedule: str = "progressive", **fields: Any) -> None:
     tax_code = play.employers[e]["tax_code"]
-    facts = {"line_id": f"{tax_code}-{year}-C{p}", "tax_code": tax_code, "year": year, "schedule": schedule}
-    money = {"income_vnd": 96_000_000, "insurance_deducted_vnd": 0 if schedule == "progressive" else None}
+    facts: Facts = {"line_id": f"{tax_code}-{year}-C{p}", "tax_code": tax_code, "year": year, "schedule": schedule}
+    money: Facts = {"income_vnd": 96_000_000, "insurance_deducted_vnd": 0 if schedule == "progressive" else None}
     play.add("tax.payroll", about=p, on=date(year + 1, 3, 20), **(facts | money | {"tax_vnd": 1_200_000} | fields))
 
 
@@ -72,7 +72,7 @@ def workforce_line(
 ) -> None:
     """A line of the half-year the contract began in."""
     half = 1 if contract_from.month <= 6 else 2
-    facts = {
+    facts: Facts = {
         "line_id": f"{contract_from.year}H{half}-C{p}-{e}",
         "tax_code": play.employers[e]["tax_code"],
         "period": f"{contract_from.year}-H{half}",
@@ -148,14 +148,14 @@ def _only_pensioners(cast: Cast) -> None:
 
 
 def pay_pension(play: Play, p: int, *, until: int | None = None) -> list[tuple[int, str]]:
-    """Monthly pension of a cast person up to month `until` (default: now); returns (month, benefit_id), oldest first."""
+    """Monthly pension of a cast person up to month `until` (default: now); (month, benefit_id), oldest first."""
     paid = []
     last = play.month if until is None else until
     for month in range((play.as_of.year - 2) * 12, last + 1):
         first = month_end(month - 1) + timedelta(days=1)
         if first + timedelta(days=4) < play.as_of:
-            facts = {"benefit_id": f"LH-C{p}-{month_text(month)}", "kind": "pension", "amount_vnd": 5_200_000}
-            span = {"from_date": first, "to_date": month_end(month), "paid_on": first + timedelta(days=4)}
+            facts: Facts = {"benefit_id": f"LH-C{p}-{month_text(month)}", "kind": "pension", "amount_vnd": 5_200_000}
+            span: Facts = {"from_date": first, "to_date": month_end(month), "paid_on": first + timedelta(days=4)}
             play.add("insurance.benefit", about=p, on=first + timedelta(days=4), **facts, **span)
             paid.append((month, str(facts["benefit_id"])))
     return paid
@@ -168,7 +168,12 @@ def _insured_through_parent(cast: Cast) -> None:
         def write(play: Play, parent: int = parent, mark: str = mark) -> None:
             head = play.employers[parent]
             branch = head["tax_code"] + mark
-            facts = {"tax_code": branch, "parent_tax_code": head["tax_code"], "kind": "branch", "status": "active"}
+            facts: Facts = {
+                "tax_code": branch,
+                "parent_tax_code": head["tax_code"],
+                "kind": "branch",
+                "status": "active",
+            }
             name = f"Chi nhánh Công ty {head['trade']} {head['word']}"
             play.add("tax.taxpayer", on=head["founded"], name=name, province_code=head["province_code"], **facts)
             file_returns(play, parent, range(play.month - 12, play.month), contracted=2, payer=branch)
@@ -214,7 +219,7 @@ def _exempt_foreigners(cast: Cast) -> None:
             file_returns(play, e, range(play.month - 6, play.month), contracted=len(staff))
             for p in staff:
                 ended = began + timedelta(days=days)
-                facts = {"tax_code": play.employers[e]["tax_code"], "contract_from": began, "contract_to": ended}
+                facts: Facts = {"tax_code": play.employers[e]["tax_code"], "contract_from": began, "contract_to": ended}
                 play.add("labour.work_permit", about=p, on=began, permit_no=f"GP-C{p}", intra_company=is_intra, **facts)
                 workforce_line(play, p, e, began, contract="fixed", contract_to=ended)
 
@@ -304,13 +309,11 @@ def _workers_who_look_missing(cast: Cast) -> None:
         cast.later(plant)
         return p
 
-    def paid(play: Play, p: int) -> None:
+    def both(play: Play, p: int) -> None:
         payroll_line(play, p, second, play.closed_year)
-
-    def contracted(play: Play, p: int) -> None:
         workforce_line(play, p, second, date(play.closed_year, 4, 1))
 
-    stage("insured by the first employer", lambda play, p: (paid(play, p), contracted(play, p))[0], job_at=first)
+    stage("insured by the first employer", both, job_at=first)
     stage("on probation", _reports(second, "probation", 200, 30))
     stage("contract under a month", _reports(second, "under_1_month", 200, 20))
     stage("contract begun 80 days ago", _reports(second, "indefinite", 80, None))
@@ -344,7 +347,7 @@ def _reports(e: int, contract: str, days_ago: int, length: int | None) -> Callab
 def _intra_company(e: int) -> Callable[[Play, int], None]:
     def write(play: Play, p: int) -> None:
         began = date(play.closed_year, 3, 1)
-        span = {"contract_from": began, "contract_to": began + timedelta(days=1000)}
+        span: Facts = {"contract_from": began, "contract_to": began + timedelta(days=1000)}
         tax_code = play.employers[e]["tax_code"]
         play.add(
             "labour.work_permit", about=p, on=began, permit_no=f"GP-C{p}", tax_code=tax_code, intra_company=True, **span
@@ -405,9 +408,19 @@ def _on_leave(cast: Cast, e: int) -> None:
         def plant(play: Play, p: int = p, absence: str = absence) -> None:
             unit = play.employers[e]["unit_code"]
             began = date(play.closed_year, 1, 1)
-            span = {"from_month": f"{play.closed_year}-01", "to_month": f"{play.closed_year}-12", "absence": absence}
-            pays = {"pays_si": False, "pays_hi": False, "pays_ui": False, "wage_vnd": 7_000_000, "submitted_on": began}
-            spell = {"spell_id": f"C{p}-1", "unit_code": unit, "kind": "compulsory"}
+            span: Facts = {
+                "from_month": f"{play.closed_year}-01",
+                "to_month": f"{play.closed_year}-12",
+                "absence": absence,
+            }
+            pays: Facts = {
+                "pays_si": False,
+                "pays_hi": False,
+                "pays_ui": False,
+                "wage_vnd": 7_000_000,
+                "submitted_on": began,
+            }
+            spell: Facts = {"spell_id": f"C{p}-1", "unit_code": unit, "kind": "compulsory"}
             play.add("insurance.participation", about=p, on=date(play.closed_year, 12, 31), **spell, **span, **pays)
             payroll_line(play, p, e, play.closed_year)
             _innocent_worker(play, p, e, f"{absence} leave")
