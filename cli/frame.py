@@ -60,6 +60,7 @@ def answer(value: Mapping[str, Any], *renderables: "RenderableType", as_json: bo
     if as_json:
         stream = _answer_stream.get() or sys.stdout
         stream.write(json.dumps(value, ensure_ascii=False, default=_as_json) + "\n")
+        stream.flush()
         return
     console = stdout_console()
     for renderable in renderables:

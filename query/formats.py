@@ -1,14 +1,13 @@
 """The file formats of exports: each opens a file and takes Arrow batches one at a time."""
 
 import contextlib
-import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -28,7 +27,7 @@ LARGEST_EXACT_NUMBER = 2**53
 """A spreadsheet keeps numbers as binary floats: whole numbers beyond this are written as text."""
 # Zip and document want a date; the same one always, for the file's bytes to stay the same.
 SHEET_CREATED = datetime(2000, 1, 1)
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_START = r"^([=+\-@\t\r])"
 
 
 @contextlib.contextmanager
@@ -41,17 +40,17 @@ def write_parquet(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
 
 @contextlib.contextmanager
 def write_csv(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
-    """UTF-8, RFC 4180, lists as JSON text. A null is an empty cell.
+    """UTF-8, comma, every text quoted, lists as JSON text. A null is an empty cell without quotes.
 
     Text that a spreadsheet would take for a formula is led by an apostrophe, which spreadsheets show as text.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow(schema.names)
+    import pyarrow.csv
+
+    flat = pa.schema([pa.field(field.name, _csv_type(field.type)) for field in schema])
+    with pyarrow.csv.CSVWriter(path, flat) as writer:
 
         def write(batch: pa.RecordBatch) -> None:
-            columns = [[_csv_cell(value) for value in column.to_pylist()] for column in batch.columns]
-            writer.writerows(zip(*columns, strict=True))
+            writer.write_batch(pa.record_batch([_csv_column(found) for found in batch.columns], schema=flat))
 
         yield write
 
@@ -59,10 +58,13 @@ def write_csv(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
 @contextlib.contextmanager
 def write_jsonl(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
     """One object per line, keys in column order, dates as ISO text, exact decimals as text."""
-    with path.open("w", encoding="utf-8") as file:
+    import msgspec
+
+    encoder = msgspec.json.Encoder(decimal_format="string")
+    with path.open("wb") as file:
 
         def write(batch: pa.RecordBatch) -> None:
-            _write_lines(file, batch)
+            file.write(encoder.encode_lines(batch.to_pylist()))
 
         yield write
 
@@ -136,23 +138,24 @@ class _Sheets:
             self._sheet.write_string(row, position, text)
 
 
-def _write_lines(file: IO[str], batch: pa.RecordBatch) -> None:
-    for record in batch.to_pylist():
-        file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
-
-
 def _is_exact_number(value: Any) -> bool:
     if isinstance(value, int):
         return -LARGEST_EXACT_NUMBER <= value <= LARGEST_EXACT_NUMBER
     return isinstance(value, float | Decimal)
 
 
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return _text(value)
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+def _csv_type(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_list(kind) else kind
+
+
+def _csv_column(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    import pyarrow.compute as pc
+
+    if pa.types.is_list(column.type):
+        return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.replace_substring_regex(column, pattern=_FORMULA_START, replacement=r"'\1")
 
 
 def _text(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from string import Formatter
 from typing import Any, Literal
 
@@ -82,10 +82,19 @@ def money(amount: int, language: Language) -> str:
 
 
 def written_date(day: date, language: Language) -> str:
-    return f"{day:%d/%m/%Y}" if language == "vi" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return (
+        f"{day.day:02}/{day.month:02}/{day.year}"
+        if language == "vi"
+        else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    )
 
 
 def _written_text(value: str, language: Language) -> str:
+    return _written_day_or_month(value, language) if value[:4].isdigit() else value
+
+
+@lru_cache(maxsize=16_384)
+def _written_day_or_month(value: str, language: Language) -> str:
     if _ISO_DATE.fullmatch(value):
         return written_date(date.fromisoformat(value), language)
     month = _ISO_MONTH.fullmatch(value)
