@@ -33,8 +33,8 @@ final as (
             when listed.days_late >= warning.amount then 'near_evasion'
             else 'late'
         end as stage,
-        -- money that came in a broken record may have paid this month
-        case when set_aside.unit_code is not null then 'C' else 'A' end as grade,
+        -- money that came in a broken record may have paid this month; without its unit's record the cycle is a guess
+        case when set_aside.unit_code is not null or not listed.is_unit_known then 'C' else 'A' end as grade,
         list_concat(
             list_concat(
                 case when set_aside.unit_code is not null then ['payment_set_aside'] else [] end,

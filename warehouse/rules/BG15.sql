@@ -24,7 +24,7 @@ with benefit_month as (
 job as (
     select person_key, from_day, to_day, is_backdated, 'insurance' as registry, 'participation' as dataset, record_key
     from marts.spell
-    where kind = 'compulsory' and absence <> 'unpaid'
+    where kind = 'compulsory'
     union all
     -- an open contract is known to last until the end of the period it was reported for, no longer
     select person_key, contract_from, coalesce(contract_to, period_last_day), false, 'labour', 'workforce', record_key

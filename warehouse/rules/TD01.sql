@@ -18,19 +18,24 @@ reason_en: "{name} (tax code {tax_code}) has {workers} workers who must be insur
 ---*/
 with worker as (
     select employer_key, person_key, min(certain_from_day) as from_day,
-        bool_or(is_pensioner) as is_pensioner, bool_or(is_foreigner) as is_foreigner, bool_or(may_be_insured) as may_be_insured
+        bool_or(is_pensioner) as is_pensioner, bool_or(is_foreigner) as is_foreigner, bool_or(may_be_insured) as may_be_insured,
+        bool_or(is_identified) as is_identified
     from marts.paid_worker
     group by employer_key, person_key
 ),
 explained as (
-    select worker.employer_key, worker.person_key, worker.from_day,
+    select worker.employer_key, worker.person_key, worker.from_day, worker.is_identified,
         worker.is_pensioner or worker.is_foreigner or worker.may_be_insured
             or exists (select 1 from marts.insured_person as insured
                        where insured.person_key = worker.person_key and insured.to_day >= worker.from_day) as is_explained
     from worker
 ),
 named as (
-    select employer_key, count(*) as workers, cast(sum(case when is_explained then 0 else 1 end) as bigint) as unexplained,
+    select employer_key,
+        count(case when is_explained then 1 end) as explained,
+        count(case when not is_explained and is_identified then 1 end) as missing,
+        -- who these are cannot be known, so whether they are insured cannot either
+        count(case when not is_explained and not is_identified then 1 end) as unidentified,
         min(case when not is_explained then from_day end) as first_sign_on
     from explained
     group by employer_key
@@ -51,19 +56,20 @@ declared as (
 ),
 sign as (
     select employer.employer_key, employer.tax_code, employer.is_known_taxpayer,
-        greatest(coalesce(declared.workers, 0), coalesce(named.unexplained, 0)) as workers,
+        greatest(coalesce(declared.workers, 0), coalesce(named.missing + named.unidentified, 0)) as workers,
         least(coalesce(declared.first_sign_on, named.first_sign_on), coalesce(named.first_sign_on, declared.first_sign_on)) as first_sign_on,
-        coalesce(named.unexplained, 0) as unexplained,
-        -- the whole declared workforce is known by name, and every one of them is lawfully absent
-        coalesce(named.unexplained = 0 and named.workers >= coalesce(declared.workers, 0), false) as is_whole_staff_explained,
-        coalesce(named.workers > named.unexplained, false) as is_staff_partly_explained,
+        coalesce(named.missing, 0) as missing,
+        -- the whole declared workforce is reported by name, and everyone who can be identified is lawfully absent
+        coalesce(named.missing = 0 and named.explained > 0
+            and named.explained + named.unidentified >= coalesce(declared.workers, 0), false) as is_whole_staff_explained,
+        coalesce(named.explained > 0, false) as is_staff_partly_explained,
         declared.workers is not null as is_declared,
         list_concat(coalesce(declared.evidence, []), coalesce(named_evidence.evidence, [])) as evidence
     from marts.employer as employer
     left join declared on declared.employer_key = employer.employer_key
     left join named on named.employer_key = employer.employer_key
     left join named_evidence on named_evidence.employer_key = employer.employer_key
-    where coalesce(declared.workers, 0) + coalesce(named.unexplained, 0) > 0
+    where coalesce(declared.workers, 0) + coalesce(named.missing + named.unidentified, 0) > 0
       and (employer.first_unit_on is null or employer.first_unit_on > $as_of)
       and (employer.parent_first_unit_on is null or employer.parent_first_unit_on > $as_of)
       and employer.possible_unit_code is null
@@ -73,14 +79,14 @@ sign as (
 final as (
     select 'employer' as subject_kind, sign.employer_key, sign.tax_code as item, 'suspected' as status,
         case when not sign.is_known_taxpayer then 'C'
-             when sign.is_declared and sign.unexplained > 0 then 'A'
-             when sign.unexplained = 0 and sign.is_staff_partly_explained then 'C' else 'B' end as grade,
+             when sign.is_declared and sign.missing > 0 then 'A'
+             when sign.missing = 0 and (sign.is_staff_partly_explained or not sign.is_declared) then 'C' else 'B' end as grade,
         sign.first_sign_on as from_date, $as_of as to_date,
         date_diff('day', sign.first_sign_on, $as_of) as days_late,
         sign.evidence,
         list_concat(
             case when not sign.is_known_taxpayer then ['taxpayer_not_in_register'] else [] end,
-            case when sign.unexplained = 0 and sign.is_staff_partly_explained then ['part_of_the_staff_is_lawfully_absent'] else [] end) as doubts,
+            case when sign.missing = 0 and sign.is_staff_partly_explained then ['part_of_the_staff_is_lawfully_absent'] else [] end) as doubts,
         sign.workers as fact_workers, sign.first_sign_on as fact_first_sign_on,
         cast(registration.amount as integer) as fact_registration_days, cast(grace.amount as integer) as fact_grace_days
     from sign
