@@ -13,17 +13,21 @@ where updated_at > getvariable('as_of') - 60 and u(visit_id, 'corrected') < 0.04
     and visit_id not like '%-C%' and visit_id not like '%D'
 """
 
-# A visit uploaded twice is withdrawn: the tombstone carries the key, the time and `deleted`, nothing else.
+# A visit uploaded twice is withdrawn: the tombstone carries the key, the time and `deleted`, nothing else. Some of the
+# last ones known on `as_of` are withdrawn in the days after it, so that the next delivery always holds tombstones.
 _WITHDRAWN_VISITS = """
 create table doubled as
-select * replace (visit_id || 'D' as visit_id) from health_visit
-where updated_at > getvariable('as_of') - 60 and result <> 'died' and visit_id not like '%-C%'
-    and u(visit_id, 'doubled') < 0.05;
-insert into health_visit by name select * from doubled;
+with lately as (
+    select *, row_number() over (order by updated_at desc, visit_id) as turn from health_visit
+    where updated_at between getvariable('as_of') - 60 and getvariable('as_of') - 3 and visit_id not like '%-C%')
+select * exclude (turn) replace (visit_id || 'D' as visit_id),
+    case when turn % 3 = 0 and turn < 30 then getvariable('as_of') + (turn // 3 % 5)::int
+         else updated_at::date + 12 end as withdrawn_on
+from lately
+where (turn % 3 = 0 and turn < 30) or u(visit_id, 'doubled') < 0.03;
+insert into health_visit by name select * exclude (withdrawn_on) from doubled;
 insert into health_visit by name
-select visit_id, true as deleted,
-    office_time(updated_at::date + 10 + floor(u(visit_id, 'withdrawn day') * 40)::int, visit_id, 'withdrawn') as updated_at
-from doubled;
+select visit_id, true as deleted, office_time(withdrawn_on, visit_id, 'withdrawn') as updated_at from doubled;
 drop table doubled;
 """
 
