@@ -38,7 +38,8 @@ def typed_expression(field: Field) -> str:
     """SQL that turns the raw text of `field` into its contract type; null where the text does not fit."""
     text = _present(field)
     if field.type in ("int", "vnd"):
-        return f"try_cast(regexp_replace({text}, '\\.0+$', '') as bigint)"
+        # A bare cast would round 1000.7; what does not match is extracted as '' and becomes null.
+        return f"try_cast(regexp_extract({text}, '^(-?\\d{{1,18}})(\\.0{{1,2}})?$', 1) as bigint)"
     if field.type == "timestamp":
         # DuckDB reads no offset behind a time without seconds; ISO 8601 allows one.
         with_seconds = f"regexp_replace({text}, '([T ]\\d\\d:\\d\\d)(Z|[+-]|$)', '\\1:00\\2')"
@@ -88,7 +89,8 @@ def _fits(field: Field) -> str:
     text = _present(field)
     if field.valid_values:
         values = ", ".join(_quote(value) for value in field.valid_values)
-        return f"regexp_replace({text}, '\\.0+$', '') in ({values})" if field.type == "int" else f"{text} in ({values})"
+        listed = f"regexp_replace({text}, '\\.0{{1,2}}$', '')" if field.type == "int" else text
+        return f"{listed} in ({values})"
     if field.pattern:
         return f"regexp_matches({text}, {_quote(field.pattern)})"
     if field.type == "str":
