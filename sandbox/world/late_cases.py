@@ -8,20 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from common.values import end_of_month
 from sandbox.world.cast import Cast
 from sandbox.world.ledger import Due, UnitMonth, settle
 from sandbox.world.play import Facts, Play
+from sandbox.world.records import month_end, month_text
 
 RULES = ("CD01", "CD02", "CD03", "CD04", "CD06")
-
-
-def month_text(month: int) -> str:
-    return f"{month // 12}-{month % 12 + 1:02d}"
-
-
-def month_end(month: int) -> date:
-    return end_of_month(date(month // 12, month % 12 + 1, 1))
 
 
 @dataclass

@@ -7,6 +7,7 @@ the same arguments give the same world, and two datasets agree about a thing wit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -41,9 +42,13 @@ def first_month(as_of: date) -> int:
 
 
 @contextmanager
-def open_stage(seed: int, as_of: date, dirt: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A fresh workshop: macros, the variables `seed`, `as_of`, `horizon`, `first_month`, `last_month`, `dirt`."""
-    con = duckdb.connect(config={"preserve_insertion_order": "true"})
+def open_stage(seed: int, as_of: date, dirt: float, folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A fresh workshop, in memory or in a file of `folder`.
+
+    It has the macros and the variables `seed`, `as_of`, `horizon`, `first_month`, `last_month`, `dirt`.
+    """
+    place = ":memory:" if folder is None else str(folder / "workshop.duckdb")
+    con = duckdb.connect(place, config={} if folder is None else {"memory_limit": "3GB"})
     try:
         con.execute("set timezone = 'UTC'")
         horizon = as_of + timedelta(days=HORIZON_DAYS)
@@ -57,6 +62,8 @@ def open_stage(seed: int, as_of: date, dirt: float) -> Iterator[duckdb.DuckDBPyC
         yield con
     finally:
         con.close()
+        if folder is not None:
+            Path(place).unlink(missing_ok=True)
 
 
 def _empty_table(dataset: Dataset) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -14,19 +15,21 @@ from sandbox.world.benefits import register_benefits
 from sandbox.world.books import build_dues, register_books
 from sandbox.world.cast import Cast
 from sandbox.world.changes import register_changes
+from sandbox.world.death_cases import stage_deaths
 from sandbox.world.employers import build_employers, register_employers
 from sandbox.world.health import register_health
 from sandbox.world.labour import register_labour
 from sandbox.world.late_cases import stage_late
 from sandbox.world.late_scenes import SCENES
+from sandbox.world.payer_cases import stage_payers
 from sandbox.world.people import build_people
 from sandbox.world.play import Broken, Play
-from sandbox.world.registration_cases import stage_registration
 from sandbox.world.stage import HORIZON_DAYS, open_stage
 from sandbox.world.tax import register_tax
 from sandbox.world.truth import collect_truth
 from sandbox.world.welfare import register_assistance, register_reference
 from sandbox.world.work import build_work, register_participation
+from sandbox.world.worker_cases import stage_workers
 
 
 @dataclass(frozen=True)
@@ -49,24 +52,27 @@ class World:
     """Datasets in which some record has more than one version."""
 
 
-def generate(persons: int, seed: int, as_of: date, dirt: float = 1.0) -> World:
+def generate(persons: int, seed: int, as_of: date, dirt: float = 1.0, *, folder: Path | None = None) -> World:
     """Build a world of `persons` ordinary people (and the cast of the planted cases) as it stands when `as_of` begins.
 
     The same arguments give the same world, byte for byte. `dirt` scales how badly identities are written down;
-    0 leaves them clean. History begins in January two years before `as_of`.
+    0 leaves them clean. History begins in January two years before `as_of`. A large world (above some 200,000 persons)
+    wants a `folder`: it is built and kept there on disk, mapped into memory, instead of in memory.
     """
     cast = Cast(as_of)
     stage_late(cast, SCENES)
-    stage_registration(cast)
+    stage_payers(cast)
+    stage_workers(cast)
     stage_benefits(cast)
-    with open_stage(seed, as_of, dirt) as con:
+    stage_deaths(cast)
+    with open_stage(seed, as_of, dirt, folder) as con:
         _build(con, persons, seed, cast)
         play = Play(con, as_of)
         for plant in cast.plants:
             plant(play)
         play.write()
         register_changes(con)
-        timeline = {found.full_name: _collect(con, found) for found in all_datasets()}
+        timeline = {found.full_name: _collect(con, found, folder) for found in all_datasets()}
         revised = frozenset(found.full_name for found in all_datasets() if _is_revised(con, found))
         truth = {**collect_truth(con), "cases": play.case_table(), "malformed": malformed_table(play.broken)}
     start = datetime.combine(as_of, datetime.min.time(), UTC) - timedelta(hours=7)
@@ -116,14 +122,20 @@ def _build(con: duckdb.DuckDBPyConnection, persons: int, seed: int, cast: Cast) 
     register_reference(con)
 
 
-def _collect(con: duckdb.DuckDBPyConnection, found: Dataset) -> pa.Table:
+def _collect(con: duckdb.DuckDBPyConnection, found: Dataset, folder: Path | None) -> pa.Table:
     fields = ", ".join(f'"{name}"' for name in found.names)
     keys = ", ".join(f'"{name}"' for name in found.key)
     until, order = (
         ("where updated_at < getvariable('horizon')", "updated_at, ") if "updated_at" in found.names else ("", "")
     )
     query = f"select {fields} from {found.table} {until} order by {order}{keys}"
-    return con.execute(query).to_arrow_table().cast(found.arrow_schema())
+    if folder is None:
+        return con.execute(query).to_arrow_table().cast(found.arrow_schema())
+    path = folder / f"{found.full_name}.arrow"
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, found.arrow_schema()) as writer:
+        for batch in con.execute(query).to_arrow_reader(100_000):
+            writer.write_table(pa.Table.from_batches([batch]).cast(found.arrow_schema()))
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
 def _until(timeline: pa.Table, moment: datetime) -> pa.Table:

@@ -75,3 +75,9 @@ def test_truth_and_configuration_can_be_read_back(world: World, tmp_path: Path) 
     assert tuple(settings.registries) == REGISTRIES
     assert settings.registries["tax"].secret(registry="tax") == "sandbox"
     assert settings.data_dir == tmp_path / "var"
+
+
+def test_a_world_kept_on_disk_is_the_same_world(tmp_path: Path) -> None:
+    on_disk = generate(300, 7, date(2026, 6, 29), folder=tmp_path)
+    assert digest(on_disk) == digest(generate(300, 7, date(2026, 6, 29)))
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".arrow"] * len(on_disk.timeline)
