@@ -1,5 +1,6 @@
 """`explain`: the dossier of one finding, for the terminal."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from query.explain import Evidence, Explanation
 
+MOST_SIDE_BY_SIDE, MOST_LISTED = 4, 40
+_DECIMAL = re.compile(r"\d+\.\d+")
 _STEP_HEADINGS = {
     "fund": "Quỹ\nFund",
     "amount_vnd": "Số tiền\nAmount (đ)",
@@ -119,9 +122,13 @@ def _parameters_table(found: "Explanation") -> list["RenderableType"]:
 
 
 def _dated(value: Any) -> Any:
-    """ISO text of a day as a day, for people."""
-    if not isinstance(value, str) or len(value) != len("2026-06-30"):
+    """The text of a day or of an exact decimal, as people write it: 31/08/2025 · 1.189.513,836."""
+    if not isinstance(value, str):
         return value
+    if _DECIMAL.fullmatch(value):
+        whole, _, fraction = value.partition(".")
+        fraction = fraction.rstrip("0")
+        return cell(int(whole)) + (f",{fraction}" if fraction else "")
     try:
         return date.fromisoformat(value)
     except ValueError:
@@ -129,21 +136,46 @@ def _dated(value: Any) -> Any:
 
 
 def _evidence_tables(evidence: list["Evidence"]) -> list["RenderableType"]:
-    """The cited records of one dataset side by side, one column a record."""
+    """The cited records, dataset by dataset; fields that no record of a dataset fills are left out."""
     tables: list[RenderableType] = []
     for kind in dict.fromkeys((cited.registry, cited.dataset) for cited in evidence):
         cited = [one for one in evidence if (one.registry, one.dataset) == kind]
-        fields = list(dict.fromkeys(name for one in cited for name in one.record or {}))
-        rows: list[Sequence[Any]] = [
-            ("(pull)", *(one.pull for one in cited)),
-            ("(linked by)", *(one.linked_by or "" for one in cited)),
-            *((field, *((one.record or {}).get(field) for one in cited)) for field in fields),
-        ]
-        if not fields:
-            rows.append(("", *("không giữ bản sao · no copy kept" for _ in cited)))
-        title = f"Bản ghi · Records: {'.'.join(kind)} – {cited[0].title_vi}"
-        tables.append(table(title, ("", *(f"{one.record_key} ({one.role})" for one in cited)), rows))
+        title = f"Bản ghi · Records: {'.'.join(kind)} – {cited[0].title_vi} ({len(cited)})"
+        tables.append(
+            _side_by_side(title, cited) if len(cited) <= MOST_SIDE_BY_SIDE else _one_below_another(title, cited)
+        )
+        if len(cited) > MOST_LISTED:
+            tables.append(plain(f"… và · and {len(cited) - MOST_LISTED} bản ghi nữa · more: --json"))
     return tables
+
+
+def _side_by_side(title: str, cited: Sequence["Evidence"]) -> "RenderableType":
+    """One column a record, so that differences stand beside each other."""
+    rows: list[Sequence[Any]] = [
+        ("(pull)", *(one.pull for one in cited)),
+        *([("(linked by)", *(one.linked_by or "" for one in cited))] if any(one.linked_by for one in cited) else []),
+        *((name, *(_recorded(one, name) for one in cited)) for name in _filled(cited)),
+    ]
+    if not all(one.record for one in cited):
+        rows.append(("", *("" if one.record else "không giữ bản sao · no copy kept" for one in cited)))
+    return table(title, ("", *(one.record_key for one in cited)), rows)
+
+
+def _one_below_another(title: str, cited: Sequence["Evidence"]) -> "RenderableType":
+    names = [name for name in _filled(cited) if name != "updated_at"]
+    rows = [[one.record_key, *(_recorded(one, name) for name in names)] for one in cited[:MOST_LISTED]]
+    return table(title, ["", *names], rows, right=[name for name in names if name.endswith("_vnd")])
+
+
+def _filled(cited: Sequence["Evidence"]) -> list[str]:
+    filled = [name for one in cited for name, value in (one.record or {}).items() if value is not None]
+    return list(dict.fromkeys(filled))
+
+
+def _recorded(one: "Evidence", name: str) -> Any:
+    """A value as it was recorded: only money is dotted, a year or a count is not."""
+    value = (one.record or {}).get(name)
+    return value if name.endswith("_vnd") or value is None else str(value)
 
 
 def _bullets(title: str, lines: Sequence[Any]) -> list["RenderableType"]:

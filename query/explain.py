@@ -185,8 +185,10 @@ def _evidence(opened: Reading, finding_id: str, person_key: str | None) -> list[
             on link.registry = evidence.registry and link.dataset = evidence.dataset
             and link.record_key = evidence.record_key and link.person_key = $person
         where evidence.finding_id = $finding
-        qualify row_number() over (partition by evidence.position order by link.role, record.updated_at desc) = 1
-        order by evidence.position
+        qualify row_number() over (
+            partition by evidence.registry, evidence.dataset, evidence.record_key
+            order by evidence.position, link.role, record.updated_at desc) = 1
+        order by evidence.position, evidence.registry, evidence.dataset, evidence.record_key
         """,
         {"finding": finding_id, "person": person_key},
     )
