@@ -21,8 +21,6 @@ PERSONS = 2_000
 # Day 30 of a deadline and no unit 1–29 days late; then the other way round.
 DAYS = [date(2026, 6, 30), date(2026, 6, 20)]
 
-pytestmark = pytest.mark.xdist_group("end to end")
-
 
 @dataclass(frozen=True)
 class Checked:

@@ -19,8 +19,6 @@ from flows.start import run_build, run_nightly, run_publish, run_pull
 from sandbox.server import serving
 from sandbox.world import World, advance
 
-pytestmark = pytest.mark.xdist_group("flows")
-
 PUBLISHED = [
     *(("warehouse", name) for name in ("finding", "finding_evidence", "flag", "link", "employer", "indicator")),
     *(("identity", name) for name in ("person", "employer", "record")),

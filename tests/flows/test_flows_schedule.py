@@ -10,8 +10,6 @@ import pytest
 
 from common.files import read_json
 
-pytestmark = pytest.mark.xdist_group("schedule")
-
 LONGEST_WAIT_SECONDS = 150
 COMMAND = [sys.executable, "-c", "from cli.main import run; run()", "schedule", "--config"]
 
