@@ -1,6 +1,7 @@
 """The file formats of exports: each opens a file and takes Arrow batches one at a time."""
 
 import contextlib
+import errno
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -73,6 +74,7 @@ def write_jsonl(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
 def write_xlsx(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
     """Text cells are always text (never a formula, number or link), dates are dates, lists are JSON text."""
     import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
 
     workbook = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
     workbook.set_properties({"title": table, "created": SHEET_CREATED})
@@ -80,7 +82,11 @@ def write_xlsx(path: Path, schema: pa.Schema, table: str) -> Iterator[Write]:
     try:
         yield sheets.write
     finally:
-        workbook.close()
+        try:
+            workbook.close()
+        except FileCreateError as error:
+            # The library's own wrapping of a full disk or a folder it may not write to.
+            raise OSError(errno.EIO, str(error)) from error
 
 
 WRITERS: dict[Format, Callable[[Path, pa.Schema, str], AbstractContextManager[Write]]] = {

@@ -205,6 +205,16 @@ def test_a_text_too_long_for_a_cell_is_refused_rather_than_cut_short(
         write(pa.record_batch([pa.array(["x" * 32_768])], schema=schema))
 
 
+@pytest.mark.parametrize("shape", FORMATS)
+def test_a_place_that_cannot_be_written_is_an_os_error_in_every_format(tmp_path: Path, shape: Format) -> None:
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(OSError, match="directory"),
+        WRITERS[shape](tmp_path / "folder", pa.schema([("text", pa.string())]), "flags"),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "shape"),
     [
