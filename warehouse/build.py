@@ -103,6 +103,7 @@ def _models() -> list[Model]:
 _PYTHON_MODELS = [
     Model("linkage.person_link", {"uses": ["linkage.person_mention", "linkage.identifier"]}, ""),
     Model("linkage.contradiction", {"uses": ["linkage.person_link"]}, ""),
+    Model("linkage.trusted_identifier", {"uses": ["linkage.person_link"]}, ""),
     Model("linkage.employer_key", {"uses": ["linkage.employer_code", "linkage.employer_edge"]}, ""),
 ]
 
@@ -119,7 +120,7 @@ def _run(made: _Build, model: Model) -> None:
     elif model.name == "linkage.employer_key":
         keys = link_employers(made.connection, previous=made.previous_identity, written=written)
         made.linkage["employers"] = keys.kept + keys.new
-    elif model.name != "linkage.contradiction":
+    elif model.sql:
         run_model(made.connection, model, made.parameters)
 
 

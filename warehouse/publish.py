@@ -67,8 +67,8 @@ _IDENTITY = {
         ),
         identified as (
             select link.person_key, identifier.kind, identifier.value
-            from build.linkage.identifier as identifier join build.linkage.person_link as link using (mention_no)
-            where identifier.verdict = 'trusted' group by link.person_key, identifier.kind, identifier.value
+            from build.linkage.trusted_identifier as identifier join build.linkage.person_link as link using (mention_no)
+            group by link.person_key, identifier.kind, identifier.value
             qualify row_number() over (
                 partition by link.person_key, identifier.kind order by count(*) desc, identifier.value) = 1
         )

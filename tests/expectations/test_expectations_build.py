@@ -54,11 +54,9 @@ create table linkage.person_link (mention_no bigint, registry varchar, dataset v
     role varchar, person_key varchar, method varchar);
 insert into linkage.person_link values (1, 'tax', 'payroll', 'L1', 'self', 'P1', 'identifier'),
     (2, 'health', 'birth', 'B1', 'mother', 'P1', 'identifier'), (3, 'health', 'birth', 'B1', 'father', 'P2', 'alone');
-create table linkage.identifier (mention_no bigint, kind varchar, value varchar, verdict varchar);
-insert into linkage.identifier values
-    (1, 'citizen', '001080000001', 'trusted'), (2, 'citizen', '001080000001', 'trusted'),
-    (3, 'citizen', '001080000002', 'trusted'), (2, 'si', '0108000001', 'trusted');
-create table linkage.dropped_identifier (mention_no bigint, kind varchar);
+create table linkage.trusted_identifier (mention_no bigint, kind varchar, value varchar);
+insert into linkage.trusted_identifier values
+    (1, 'citizen', '001080000001'), (2, 'citizen', '001080000001'), (3, 'citizen', '001080000002'), (2, 'si', '0108000001');
 
 create table findings.finding (finding_id varchar, flag_id varchar, rule varchar, rule_version varchar, law varchar,
     status varchar, grade varchar, subject_kind varchar, employer_key varchar, unit_code varchar, person_key varchar,

@@ -43,7 +43,7 @@ def test_a_person_is_one_across_registries_whatever_the_agency_calls_the_number(
     result = built(
         tmp_path,
         {
-            "insurance.participation": [spell("s1", **AN | {"si_number": "0112345678", "person_tax_code": "8000000004"})],
+            "insurance.participation": [spell("s1", **AN | {"si_number": "0112345678", "person_tax_code": "8000038047"})],
             "insurance.benefit": [{"benefit_id": "twelve_digits_as_si", "full_name": "NGUYỄN VĂN AN", "si_number": "001085000101"}],
             "health.visit": [
                 {"visit_id": "long_card", "full_name": "Nguyễn Văn An", "hi_card": "DN4790112345678"},
@@ -52,7 +52,7 @@ def test_a_person_is_one_across_registries_whatever_the_agency_calls_the_number(
             ],
             "tax.payroll": [
                 {"line_id": "citizen_id_as_tax_code", "full_name": "Nguyen Van An", "person_tax_code": "001085000101", "year": 2025},
-                {"line_id": "wrong_checksum", "full_name": "Nguyễn Văn An", "person_tax_code": "8000000005", "year": 2025},
+                {"line_id": "wrong_checksum", "full_name": "Nguyễn Văn An", "person_tax_code": "8000038048", "year": 2025},
             ],
         },
         AS_OF,

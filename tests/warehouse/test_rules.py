@@ -36,9 +36,7 @@ def test_the_rule_finds_the_guilty_and_nobody_else(path: Path, tmp_path: Path) -
         """
         select finding.*, identifier.value as who from findings.finding
         left join (
-            select distinct link.person_key, identifier.value
-            from linkage.identifier as identifier join linkage.person_link as link using (mention_no)
-            where identifier.kind = 'citizen' and identifier.verdict = 'trusted'
+            select person_key, citizen_id as value from linkage.person_citizen
         ) as identifier using (person_key)
         order by rule, item, status, who
         """,

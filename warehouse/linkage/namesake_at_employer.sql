@@ -1,15 +1,8 @@
 /*---
 grain: "one row per person and insured namesake at the same employer who is not proven to be someone else (person_key, employer_key, other_key)"
-uses: [linkage.employer_key, linkage.identifier, linkage.person_link, linkage.person_mention, staging.insurance_participation, staging.labour_workforce, staging.tax_payroll]
+uses: [linkage.employer_key, linkage.person_citizen, linkage.person_link, linkage.person_mention, staging.insurance_participation, staging.labour_workforce, staging.tax_payroll]
 ---*/
-with citizen as (
-    select link.person_key, min(identifier.value) as citizen_id
-    from linkage.identifier as identifier
-    join linkage.person_link as link on link.mention_no = identifier.mention_no
-    where identifier.kind = 'citizen' and identifier.verdict = 'trusted'
-    group by link.person_key
-),
-reported as (
+with reported as (
     select 'tax' as registry, 'payroll' as dataset, record_key, tax_code_clean from staging.tax_payroll
     union all
     select 'labour', 'workforce', record_key, tax_code_clean from staging.labour_workforce
@@ -35,8 +28,8 @@ final as (
     from paid
     join insured
       on insured.employer_key = paid.employer_key and insured.name_key = paid.name_key and insured.person_key <> paid.person_key
-    left join citizen as one on one.person_key = paid.person_key
-    left join citizen as other on other.person_key = insured.person_key
+    left join linkage.person_citizen as one on one.person_key = paid.person_key
+    left join linkage.person_citizen as other on other.person_key = insured.person_key
     where (one.citizen_id is null or other.citizen_id is null or damerau_levenshtein(one.citizen_id, other.citizen_id) <= 2)
       and (paid.birth_year is null or insured.birth_year is null or paid.birth_year = insured.birth_year)
 )

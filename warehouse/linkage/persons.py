@@ -60,7 +60,7 @@ class LinkageFigures:
 
 
 def link_persons(connection: duckdb.DuckDBPyConnection, *, previous: Path | None, written: Path) -> LinkageFigures:
-    """Make `linkage.person_link`, `linkage.contradiction` and `linkage.dropped_identifier`.
+    """Make `linkage.person_link`, `contradiction`, `trusted_identifier` and `dropped_identifier`.
 
     Reads `linkage.person_mention` and `linkage.identifier`. Keys come from the identity version in `previous` and are
     written with this run's additions to `written`.
@@ -151,6 +151,10 @@ def _write_dropped(connection: duckdb.DuckDBPyConnection) -> None:
         order by all
     """)
     connection.execute("delete from carrier where is_over_shared or person_no is null")
+    connection.execute("""
+        create or replace table linkage.trusted_identifier as
+        select distinct mention_no, kind, value from carrier order by all
+    """)
 
 
 def _cluster(connection: duckdb.DuckDBPyConnection) -> None:

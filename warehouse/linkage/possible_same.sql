@@ -1,6 +1,6 @@
 /*---
 grain: "one row per ordered pair of persons who may be one (person_key, other_key); never links, only withholds an accusation of absence"
-uses: [linkage.contradiction, linkage.identifier, linkage.person_link, linkage.person_mention]
+uses: [linkage.contradiction, linkage.person_citizen, linkage.person_link, linkage.person_mention, linkage.trusted_identifier]
 ---*/
 with named as (
     select distinct link.person_key, mention.name_key, mention.birth_date, mention.birth_year
@@ -10,16 +10,9 @@ with named as (
 ),
 carried as (
     select distinct link.person_key, identifier.kind, identifier.value
-    from linkage.identifier as identifier
+    from linkage.trusted_identifier as identifier
     join linkage.person_link as link on link.mention_no = identifier.mention_no
-    where identifier.kind in ('citizen', 'si', 'old', 'passport') and identifier.verdict <> 'placeholder'
-),
-citizen as (
-    select person_key, min(value) as citizen_id
-    from linkage.identifier as identifier
-    join linkage.person_link as link on link.mention_no = identifier.mention_no
-    where kind = 'citizen' and verdict = 'trusted'
-    group by person_key
+    where identifier.kind in ('citizen', 'si', 'old', 'passport')
 ),
 -- two adjacent digits hidden: one digit mistyped, or two swapped, gives the same mask
 masked as (
@@ -39,8 +32,8 @@ same_name_and_birth as (
     select distinct a.person_key, b.person_key as other_key
     from named as a
     join named as b on b.name_key = a.name_key and b.birth_year = a.birth_year and b.person_key <> a.person_key
-    left join citizen as one on one.person_key = a.person_key
-    left join citizen as other on other.person_key = b.person_key
+    left join linkage.person_citizen as one on one.person_key = a.person_key
+    left join linkage.person_citizen as other on other.person_key = b.person_key
     where (one.citizen_id is null or other.citizen_id is null or damerau_levenshtein(one.citizen_id, other.citizen_id) <= 2)
       and (starts_with(a.birth_date, b.birth_date) or starts_with(b.birth_date, a.birth_date))
 ),

@@ -1,6 +1,6 @@
 /*---
 grain: "one row per person named by a participation record that was set aside (person_key); whoever is in the books, though badly, is not missing"
-uses: [linkage.identifier, linkage.person_link, staging.set_aside]
+uses: [linkage.person_link, linkage.trusted_identifier, staging.set_aside]
 ---*/
 with named as (
     select citizen_id_clean as value from staging.set_aside where registry = 'insurance' and dataset = 'participation'
@@ -11,5 +11,5 @@ with named as (
 )
 select distinct link.person_key
 from named
-join linkage.identifier as identifier on identifier.value = named.value and identifier.verdict = 'trusted'
+join linkage.trusted_identifier as identifier on identifier.value = named.value
 join linkage.person_link as link on link.mention_no = identifier.mention_no

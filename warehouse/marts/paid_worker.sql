@@ -3,7 +3,7 @@ grain: "one row per employer, person and report that shows a worker who must be 
 uses: [linkage.namesake_at_employer, linkage.set_aside_insured, marts.payroll_year, marts.person, marts.work_permit, marts.workforce]
 ---*/
 with sign as (
-    select employer_key, person_key, is_identified, 'tax' as registry, 'payroll' as dataset, record_key, year,
+    select employer_key, person_key, 'tax' as registry, 'payroll' as dataset, record_key, year,
         cast(cast(year as varchar) || '-01-01' as date) as from_day, cast(cast(year as varchar) || '-12-31' as date) as to_day,
         -- the form has no day of hiring: what is certain is only that the year had ended
         cast(cast(year as varchar) || '-12-31' as date) as certain_from_day,
@@ -11,7 +11,7 @@ with sign as (
     from marts.payroll_year
     where schedule = 'progressive'
     union all
-    select employer_key, person_key, is_identified, 'labour', 'workforce', record_key, period_year,
+    select employer_key, person_key, 'labour', 'workforce', record_key, period_year,
         contract_from, coalesce(contract_to, period_last_day), contract_from, cast(null as bigint),
         coalesce(upper(nationality) not in ('VN', 'VNM'), false)
     from marts.workforce
@@ -24,7 +24,7 @@ namesake as (
     select distinct person_key, employer_key from linkage.namesake_at_employer
 ),
 final as (
-    select sign.employer_key, sign.person_key, sign.is_identified, sign.registry, sign.dataset, sign.record_key, sign.year,
+    select sign.employer_key, sign.person_key, person.is_traceable, sign.registry, sign.dataset, sign.record_key, sign.year,
         sign.from_day, sign.to_day, sign.certain_from_day, sign.income_vnd,
         coalesce(person.pension_from_date <= sign.to_day, false) as is_pensioner,
         -- eligible foreigners are a rule of their own; here a foreigner is never counted as missing

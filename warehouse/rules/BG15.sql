@@ -13,7 +13,7 @@ innocent:
   - {vi: kê khai tham gia lùi thời gian, en: the contribution was back-dated, document: hồ sơ truy đóng}
   - {vi: hợp đồng dưới 1 tháng hoặc BHXH tự nguyện, en: "a contract under one month, or voluntary insurance", document: hợp đồng lao động}
 reason_vi: "{person} hưởng trợ cấp thất nghiệp theo quyết định {item} trong khi có {months} tháng trọn có việc làm ({shown_by_vi}), từ {from_date} đến {to_date}; số tiền của các tháng đó là {principal_vnd}."
-reason_en: "{person} drew unemployment benefit under decision {item} while employed for {months} whole months ({shown_by_en}), from {from_date} to {to_date}; the benefit of those months is {principal_vnd}."
+reason_en: "{person} drew unemployment benefit under decision {item} while employed for {months} whole month(s) ({shown_by_en}), from {from_date} to {to_date}; the benefit of those months is {principal_vnd}."
 ---*/
 with benefit_month as (
     select benefit.person_key, benefit.decision_no, benefit.monthly_vnd, benefit.status, benefit.from_date, benefit.record_key,

@@ -19,12 +19,12 @@ reason_en: "{name} (tax code {tax_code}) has {workers} workers who must be insur
 with worker as (
     select employer_key, person_key, min(certain_from_day) as from_day,
         bool_or(is_pensioner) as is_pensioner, bool_or(is_foreigner) as is_foreigner, bool_or(may_be_insured) as may_be_insured,
-        bool_or(is_identified) as is_identified
+        bool_or(is_traceable) as is_traceable
     from marts.paid_worker
     group by employer_key, person_key
 ),
 explained as (
-    select worker.employer_key, worker.person_key, worker.from_day, worker.is_identified,
+    select worker.employer_key, worker.person_key, worker.from_day, worker.is_traceable,
         worker.is_pensioner or worker.is_foreigner or worker.may_be_insured
             or exists (select 1 from marts.insured_person as insured
                        where insured.person_key = worker.person_key and insured.to_day >= worker.from_day) as is_explained
@@ -33,9 +33,9 @@ explained as (
 named as (
     select employer_key,
         count(case when is_explained then 1 end) as explained,
-        count(case when not is_explained and is_identified then 1 end) as missing,
+        count(case when not is_explained and is_traceable then 1 end) as missing,
         -- who these are cannot be known, so whether they are insured cannot either
-        count(case when not is_explained and not is_identified then 1 end) as unidentified,
+        count(case when not is_explained and not is_traceable then 1 end) as unidentified,
         min(case when not is_explained then from_day end) as first_sign_on
     from explained
     group by employer_key

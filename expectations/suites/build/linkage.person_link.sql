@@ -17,21 +17,12 @@ expected: no person with two different valid citizen ids
 title_vi: Không người nào mang hai số định danh hợp lệ khác nhau
 title_en: No person holds two different valid citizen ids
 ---*/
-with shared as (
-  select distinct mention_no from linkage.dropped_identifier where kind = 'citizen'
-),
-held as (
-  select mention_no, min(value) as citizen_id
-  from linkage.identifier as identifier
-  where kind = 'citizen' and verdict = 'trusted'
-    and not exists (select 1 from shared where shared.mention_no = identifier.mention_no)
-  group by mention_no
-)
 select link.person_key
-from held
+from linkage.trusted_identifier as held
 join linkage.person_link as link on link.mention_no = held.mention_no
+where held.kind = 'citizen'
 group by link.person_key
-having count(distinct held.citizen_id) > 1
+having count(distinct held.value) > 1
 
 /*---
 check: linked
