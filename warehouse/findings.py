@@ -247,7 +247,7 @@ def _write_flags(connection: duckdb.DuckDBPyConnection, as_of: date, ran: Sequen
                 case when subject_kind = 'doctor' then min(doctor_code) end as doctor_code,
                 case when subject_kind = 'agency' then min(office_code) end as office_code,
                 cast(count(*) as integer) as findings,
-                cast(coalesce(nullif(count(distinct person_key), 0), max(try_cast(facts ->> 'workers' as bigint)), 0)
+                cast(coalesce(nullif(count(distinct person_key), 0), max(try_cast(facts ->> 'workers' as bigint)))
                     as integer) as workers,
                 -- what is excused is never summed with late or evaded money
                 cast(sum(principal_vnd) filter (status <> 'excused') as bigint) as owed_vnd,

@@ -57,7 +57,7 @@ class Rule:
 
     @property
     def innocent_en(self) -> tuple[str, ...]:
-        return tuple(found.en for found in self.innocent)
+        return tuple(f"{found.en} — document: {found.document}" for found in self.innocent)
 
     def skipped_reason(self, sources: Mapping[str, SourceState]) -> str | None:
         """Why the rule cannot run on these sources; None where it can."""
