@@ -69,11 +69,10 @@ def demo(
     is_first = world.day == world.first_day
     registries = _by_registry(outcome, settings)
     flags = _largest_flags(settings) if outcome.published else []
-    shown = [
-        _registry_table(registries, is_first=is_first),
-        flag_table(f"{LARGEST} dấu hiệu lớn nhất · the {LARGEST} largest flags", flags),
-        plain(_closing(world, config, flags)),
-    ]
+    shown = [_registry_table(registries, is_first=is_first)]
+    if flags:
+        shown.append(flag_table(f"{LARGEST} dấu hiệu lớn nhất · the {LARGEST} largest flags", flags))
+    shown.append(plain(_closing(world, config, flags)))
     return tell(outcome, *shown, as_json=as_json, registries=registries, largest_flags=flags)
 
 
@@ -184,13 +183,10 @@ def _registry_table(registries: Sequence[dict[str, Any]], *, is_first: bool) -> 
 
 
 def _closing(world: World, config: Path, flags: Sequence[dict[str, Any]]) -> str:
-    first = flags[0]["flag_id"] if flags else "FINDING"
-    return "\n".join(
-        [
-            f"Sổ sách tới ngày {cell(world.day)} · books as of that day; the next demo moves one day on, up to today.",
-            "Tiếp theo · next:",
-            f"  doichieu explain {first} --config {config}",
-            f"  doichieu export flags --out flags.xlsx --config {config}",
-            f"  doichieu report latest --open --config {config}",
-        ]
-    )
+    about_flags = [f"explain {flags[0]['flag_id']}", "export flags --out flags.xlsx"] if flags else []
+    lines = [
+        f"Sổ sách tới ngày {cell(world.day)} · books as of that day; the next demo moves one day on, up to today.",
+        "Tiếp theo · next:",
+        *(f"  doichieu {verb} --config {config}" for verb in [*about_flags, "report latest --open"]),
+    ]
+    return "\n".join(lines)

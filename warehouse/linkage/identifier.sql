@@ -63,7 +63,7 @@ judged as (
             '077', '079', '080', '082', '083', '084', '086', '087', '089', '091', '092', '093', '094', '095', '096') as is_province_unknown
     from digits
 ),
-final as (
+looked_at as (
     select mention_no, field, kind, value,
         case
             when is_malformed then 'malformed'
@@ -76,5 +76,33 @@ final as (
             else 'trusted'
         end as verdict
     from judged
+),
+-- a record that carries two different citizen ids has mistyped one: the one that other records know stands
+citizen as (
+    select distinct mention_no, value from looked_at where kind = 'citizen' and verdict = 'trusted'
+),
+known as (
+    select value, count(*) as mentions from citizen group by value
+),
+weighed as (
+    select citizen.mention_no, citizen.value, known.mentions from citizen join known on known.value = citizen.value
+),
+best_known as (
+    select mention_no, max(mentions) as mentions, count(*) as carried from weighed group by mention_no
+),
+standing as (
+    select weighed.mention_no, min(weighed.value) as value, count(*) as rivals
+    from weighed
+    join best_known on best_known.mention_no = weighed.mention_no
+    where best_known.carried > 1 and weighed.mentions = best_known.mentions
+    group by weighed.mention_no
+),
+final as (
+    select looked_at.mention_no, looked_at.field, looked_at.kind, looked_at.value,
+        case when looked_at.kind = 'citizen' and looked_at.verdict = 'trusted'
+                and (standing.rivals > 1 or standing.value <> looked_at.value) then 'another citizen id in the same record'
+             else looked_at.verdict end as verdict
+    from looked_at
+    left join standing on standing.mention_no = looked_at.mention_no
 )
 select * from final
