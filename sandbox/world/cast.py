@@ -23,7 +23,8 @@ _PERSON: dict[str, pa.DataType] = {
     "p": _NUMBER, "birth": pa.date32(), "sex": _TEXT, "kind": _TEXT, "nationality": _TEXT
 }  # fmt: skip
 _EMPLOYER: dict[str, pa.DataType] = {
-    "e": _NUMBER, "kind": _TEXT, "status": _TEXT, "cycle_months": _MONTH, "has_unit": _FLAG, "owner": _NUMBER
+    "e": _NUMBER, "kind": _TEXT, "status": _TEXT, "cycle_months": _MONTH, "has_unit": _FLAG, "owner": _NUMBER,
+    "pays": _TEXT,
 }  # fmt: skip
 _JOB: dict[str, pa.DataType] = {
     "job_id": _NUMBER, "p": _NUMBER, "e": _NUMBER, "unit_number": _MONTH, "from_month": _MONTH, "to_month": _MONTH,
@@ -71,10 +72,14 @@ class Cast:
         cycle: int = 1,
         has_unit: bool = True,
         owner: int | None = None,
+        pays: str = "prompt",
     ) -> int:
+        """`pays` is `prompt`, or `staged` where the case itself writes every payment."""
         number = len(self.employers) + 1
-        row = {"e": number, "kind": kind, "status": status, "cycle_months": cycle, "has_unit": has_unit, "owner": owner}
-        self.employers.append(row)
+        self.employers.append(
+            {"e": number, "kind": kind, "status": status, "cycle_months": cycle, "has_unit": has_unit}
+            | {"owner": owner, "pays": pays}
+        )
         return number
 
     def job(
@@ -98,9 +103,17 @@ class Cast:
             | {"contract": contract, "is_insured": True, "is_taxed": is_taxed, "is_reported": is_reported}
         )
 
-    def staffed(self, workers: int = 4, *, cycle: int = 1, until: int | None = None, kind: str = "enterprise") -> int:
+    def staffed(
+        self,
+        workers: int = 4,
+        *,
+        cycle: int = 1,
+        until: int | None = None,
+        kind: str = "enterprise",
+        pays: str = "prompt",
+    ) -> int:
         """A registered employer with `workers` insured people."""
-        e = self.employer(kind=kind, cycle=cycle)
+        e = self.employer(kind=kind, cycle=cycle, pays=pays)
         for turn in range(workers):
             self.job(
                 self.person(age=25 + (turn * 7 + e) % 25),

@@ -19,10 +19,11 @@ numbered as (
     select e, false as is_cast, if(u(e, 'kind') < 0.8, 'enterprise', 'household') as kind,
         if(u(e, 'closed') < 0.02, 'closed', 'active') as status,
         case when u(e, 'cycle') < 0.01 then 6 when u(e, 'cycle') < 0.035 then 3 else 1 end as cycle_months,
-        true as has_unit, null::bigint as owner, null::varchar as province_wish
+        true as has_unit, null::bigint as owner,
+        if(u(e, 'pays') < 0.1, 'sloppy', 'prompt') as pays
     from range($first, $last) as numbers(e)
     union all
-    select e, true, kind, status, cycle_months, has_unit, owner, null from cast_employer),
+    select e, true, kind, status, cycle_months, has_unit, owner, pays from cast_employer),
 ranked as (
     select *, sum((kind = 'household' and not is_cast)::int) over (order by e) as household_turn from numbered)
 select r.e, r.is_cast, r.kind, r.status, r.cycle_months, r.has_unit, coalesce(r.owner, o.p) as owner,
@@ -39,7 +40,7 @@ select r.e, r.is_cast, r.kind, r.status, r.cycle_months, r.has_unit, coalesce(r.
     lpad((1 + floor(u(e, 'industry') * 95)::int)::varchar, 2, '0') || '10' as industry_code,
     not r.is_cast and r.kind = 'enterprise' and u(e, 'branch') < 0.06 as has_branch,
     u(e, 'branch unit') < 0.6 as branch_has_unit,
-    case when r.is_cast then 'staged' when u(e, 'pays') < 0.1 then 'sloppy' else 'prompt' end as pays
+    r.pays
 from ranked as r
 join employer_tax_code as t on t.n = r.e
 left join owners as o on r.kind = 'household' and not r.is_cast and o.turn = r.household_turn

@@ -98,7 +98,7 @@ class Scene:
 def stage_late(cast: Cast, scenes: tuple[Scene, ...]) -> None:
     for scene in scenes:
         until = None if scene.ended_months_ago is None else cast.month - scene.ended_months_ago
-        e = cast.staffed(scene.workers, cycle=scene.cycle, until=until)
+        e = cast.staffed(scene.workers, cycle=scene.cycle, until=until, pays="staged")
         cast.later(_plant(scene, e))
 
 
@@ -158,8 +158,8 @@ def _judge(play: Play, books: Books, e: int, note: str) -> set[tuple[str, str]]:
         rule, item = _rule(books, row, days), f"{books.unit_code}/{month_text(row.month)}"
         excused = sum(vnd for fund, vnd in row.unpaid.items() if _is_excused(books, row, fund))
         late = sum(row.unpaid.values()) - excused
-        # Where one month is split, the documents do not say how its interest divides: not compared.
-        interest = None if excused and late else row.interest_vnd
+        # How a split month's interest divides is not settled, and a paused part bears none before its catch-up day.
+        interest = None if excused else row.interest_vnd
         for status, vnd in (("evasion" if rule == "CD03" else "late", late), ("excused", excused)):
             if vnd:
                 facts: Facts = {"item": item, "status": status, "principal_vnd": vnd, "interest_vnd": interest}

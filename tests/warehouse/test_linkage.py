@@ -147,7 +147,12 @@ def test_two_citizen_ids_are_never_one_person_though_they_share_an_si_number(tmp
 
 def test_of_two_citizen_ids_in_one_record_the_one_other_records_know_stands(tmp_path: Path) -> None:
     mistyped = "001085000191"
-    line = {"full_name": AN["full_name"], "id_kind": "citizen", "id_number": mistyped, "person_tax_code": AN["citizen_id"]}
+    line = {
+        "full_name": AN["full_name"],
+        "id_kind": "citizen",
+        "id_number": mistyped,
+        "person_tax_code": AN["citizen_id"],
+    }
     result = built(
         tmp_path, {"insurance.participation": [spell("s1", **AN)], "tax.payroll": [{"line_id": "p1", "year": 2025, **line}]}, AS_OF
     )  # fmt: skip
@@ -156,7 +161,12 @@ def test_of_two_citizen_ids_in_one_record_the_one_other_records_know_stands(tmp_
 
 
 def test_of_two_citizen_ids_in_one_record_neither_is_believed_where_no_other_record_knows_them(tmp_path: Path) -> None:
-    line = {"full_name": AN["full_name"], "id_kind": "citizen", "id_number": "001085000191", "person_tax_code": "001085000101"}
+    line = {
+        "full_name": AN["full_name"],
+        "id_kind": "citizen",
+        "id_number": "001085000191",
+        "person_tax_code": "001085000101",
+    }
     result = built(tmp_path, {"tax.payroll": [{"line_id": "p1", "year": 2025, **line}]}, AS_OF)
     assert result.linkage["dropped_identifiers"] == {"another citizen id in the same record": 2}
 

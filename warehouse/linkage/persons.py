@@ -153,7 +153,8 @@ def _write_dropped(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("delete from carrier where is_over_shared or person_no is null")
     connection.execute("""
         create or replace table linkage.trusted_identifier as
-        select distinct mention_no, kind, value from carrier order by all
+        -- an identifier that people who cannot be one carry still links, but it proves nothing about absence
+        select distinct mention_no, kind, value, people <= 1 as is_exclusive from carrier order by all
     """)
 
 

@@ -22,7 +22,7 @@ traced as (
     select distinct link.person_key
     from linkage.trusted_identifier as identifier
     join linkage.person_link as link on link.mention_no = identifier.mention_no
-    where identifier.kind in ('citizen', 'si', 'old')
+    where identifier.kind in ('citizen', 'si', 'old') and identifier.is_exclusive
 ),
 final as (
     select named.person_key, named.is_foreign, pension.pension_from_date, traced.person_key is not null as is_traceable

@@ -19,12 +19,12 @@ reason_en: "{name} (tax code {tax_code}) has {workers} workers who must be insur
 with worker as (
     select employer_key, person_key, min(certain_from_day) as from_day,
         bool_or(is_pensioner) as is_pensioner, bool_or(is_foreigner) as is_foreigner, bool_or(may_be_insured) as may_be_insured,
-        bool_or(is_traceable) as is_traceable
+        bool_or(is_traceable) as is_traceable, bool_or(is_subject) as is_subject
     from marts.paid_worker
     group by employer_key, person_key
 ),
 explained as (
-    select worker.employer_key, worker.person_key, worker.from_day, worker.is_traceable,
+    select worker.employer_key, worker.person_key, worker.from_day, worker.is_traceable and worker.is_subject as is_accountable,
         worker.is_pensioner or worker.is_foreigner or worker.may_be_insured
             or exists (select 1 from marts.insured_person as insured
                        where insured.person_key = worker.person_key and insured.to_day >= worker.from_day) as is_explained
@@ -33,10 +33,10 @@ explained as (
 named as (
     select employer_key,
         count(case when is_explained then 1 end) as explained,
-        count(case when not is_explained and is_traceable then 1 end) as missing,
-        -- who these are cannot be known, so whether they are insured cannot either
-        count(case when not is_explained and not is_traceable then 1 end) as unidentified,
-        min(case when not is_explained then from_day end) as first_sign_on
+        count(case when not is_explained and is_accountable then 1 end) as missing,
+        -- who these are, or whether they must be insured, cannot be known: they neither accuse nor explain
+        count(case when not is_explained and not is_accountable then 1 end) as unknown,
+        min(case when not is_explained and is_accountable then from_day end) as first_sign_on
     from explained
     group by employer_key
 ),
@@ -44,7 +44,7 @@ named_evidence as (
     select paid.employer_key, list(distinct paid.registry || '.' || paid.dataset || ':' || paid.record_key) as evidence
     from marts.paid_worker as paid
     join explained on explained.employer_key = paid.employer_key and explained.person_key = paid.person_key
-    where not explained.is_explained
+    where not explained.is_explained and explained.is_accountable
     group by paid.employer_key
 ),
 declared as (
@@ -56,12 +56,12 @@ declared as (
 ),
 sign as (
     select employer.employer_key, employer.tax_code, employer.is_known_taxpayer,
-        greatest(coalesce(declared.workers, 0), coalesce(named.missing + named.unidentified, 0)) as workers,
+        greatest(coalesce(declared.workers, 0), coalesce(named.missing, 0)) as workers,
         least(coalesce(declared.first_sign_on, named.first_sign_on), coalesce(named.first_sign_on, declared.first_sign_on)) as first_sign_on,
         coalesce(named.missing, 0) as missing,
         -- the whole declared workforce is reported by name, and everyone who can be identified is lawfully absent
         coalesce(named.missing = 0 and named.explained > 0
-            and named.explained + named.unidentified >= coalesce(declared.workers, 0), false) as is_whole_staff_explained,
+            and named.explained + named.unknown >= coalesce(declared.workers, 0), false) as is_whole_staff_explained,
         coalesce(named.explained > 0, false) as is_staff_partly_explained,
         declared.workers is not null as is_declared,
         list_concat(coalesce(declared.evidence, []), coalesce(named_evidence.evidence, [])) as evidence
@@ -69,7 +69,7 @@ sign as (
     left join declared on declared.employer_key = employer.employer_key
     left join named on named.employer_key = employer.employer_key
     left join named_evidence on named_evidence.employer_key = employer.employer_key
-    where coalesce(declared.workers, 0) + coalesce(named.missing + named.unidentified, 0) > 0
+    where coalesce(declared.workers, 0) + coalesce(named.missing, 0) > 0
       and (employer.first_unit_on is null or employer.first_unit_on > $as_of)
       and (employer.parent_first_unit_on is null or employer.parent_first_unit_on > $as_of)
       and employer.possible_unit_code is null
@@ -80,7 +80,7 @@ final as (
     select 'employer' as subject_kind, sign.employer_key, sign.tax_code as item, 'suspected' as status,
         case when not sign.is_known_taxpayer then 'C'
              when sign.is_declared and sign.missing > 0 then 'A'
-             when sign.missing = 0 and (sign.is_staff_partly_explained or not sign.is_declared) then 'C' else 'B' end as grade,
+             when sign.missing = 0 and sign.is_staff_partly_explained then 'C' else 'B' end as grade,
         sign.first_sign_on as from_date, $as_of as to_date,
         date_diff('day', sign.first_sign_on, $as_of) as days_late,
         sign.evidence,

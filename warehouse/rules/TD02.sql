@@ -7,7 +7,7 @@ law: [{act: 41/2024/QH15, article: "2.1.a"}, {act: 41/2024/QH15, article: "28.1"
 uses: [law.payroll_year_closes, law.worker_reporting_days, marts.insured_person, marts.paid_worker]
 needs: [insurance.participation]
 needs_any: [tax.payroll, labour.workforce]
-inputs: [paid_worker.year, paid_worker.from_day, paid_worker.is_pensioner, paid_worker.is_foreigner, insured_person.from_day]
+inputs: [paid_worker.year, paid_worker.from_day, paid_worker.is_pensioner, paid_worker.is_foreigner, paid_worker.is_subject, insured_person.from_day]
 params: [as_of]
 innocent:
   - {vi: đã tham gia tại hợp đồng giao kết đầu tiên ở nơi khác, en: "insured at the first employer, elsewhere", document: "sổ BHXH, D02-LT của đơn vị kia"}
@@ -37,7 +37,7 @@ payroll_sign as (
     from marts.paid_worker as paid
     join law.payroll_year_closes as closes on paid.to_day between closes.valid_from and closes.valid_to
     left join around_the_year on around_the_year.record_key = paid.record_key and around_the_year.person_key = paid.person_key
-    where paid.dataset = 'payroll' and paid.is_traceable
+    where paid.dataset = 'payroll' and paid.is_subject and paid.is_traceable
       and not paid.is_pensioner and not paid.is_foreigner and not paid.may_be_insured
       and $as_of > cast(cast(paid.year + 1 as varchar) || '-' || closes.value as date)
       and coalesce(paid.income_vnd > 3 * around_the_year.wage_vnd, true)
@@ -48,7 +48,7 @@ contract_sign as (
     select paid.employer_key, paid.person_key, paid.registry, paid.dataset, paid.record_key, paid.year, paid.from_day, paid.to_day
     from marts.paid_worker as paid
     join law.worker_reporting_days as reporting on paid.from_day between reporting.valid_from and reporting.valid_to
-    where paid.dataset = 'workforce' and paid.is_traceable
+    where paid.dataset = 'workforce' and paid.is_subject and paid.is_traceable
       and not paid.is_pensioner and not paid.is_foreigner and not paid.may_be_insured
       and date_diff('day', paid.from_day, $as_of) > reporting.amount
       and not exists (select 1 from insured where insured.person_key = paid.person_key and insured.to_day >= paid.from_day)
