@@ -133,7 +133,7 @@ def _run_rules(made: _Build, rules: tuple[Rule, ...]) -> dict[str, str]:
     collect(
         made.connection,
         running,
-        source_doubts={rule.rule: rule.source_doubts(made.sources) for rule in running},
+        source_doubts={rule.rule: rule.source_doubts(made.sources, made.inputs.failed_checks) for rule in running},
         stale={rule.rule: stale_registries(rule, list(made.inputs.stale)) for rule in running},
     )
     previous = made.inputs.previous_snapshot

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
 from typing import Any
@@ -14,7 +14,7 @@ from contracts.loader import all_datasets
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """The names of everything a build may read. `pulls` and `stale` are keyed by `registry.dataset`."""
+    """The names of everything a build may read. `pulls`, `stale` and `failed_checks` are keyed by `registry.dataset`."""
 
     as_of: date
     pulls: Mapping[str, tuple[str, ...]]
@@ -24,6 +24,8 @@ class BuildInputs:
     identity_version: str | None
     previous_snapshot: str | None
     law_version: str
+    failed_checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Checks a delivery failed without blocking (too old, fewer rows than announced …); findings say so."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -34,6 +36,7 @@ class BuildInputs:
             "identity_version": self.identity_version,
             "previous_snapshot": self.previous_snapshot,
             "law_version": self.law_version,
+            "failed_checks": {name: list(checks) for name, checks in self.failed_checks.items()},
         }
 
 
@@ -46,6 +49,7 @@ def inputs_from_json(found: Mapping[str, Any]) -> BuildInputs:
         identity_version=found["identity_version"],
         previous_snapshot=found["previous_snapshot"],
         law_version=found["law_version"],
+        failed_checks={name: tuple(checks) for name, checks in found["failed_checks"].items()},
     )
 
 

@@ -71,11 +71,14 @@ class Rule:
             return f"none of these has rows: {', '.join(self.needs_any)}"
         return None
 
-    def source_doubts(self, sources: Mapping[str, SourceState]) -> list[str]:
-        """What every finding of this rule must say of its sources: a guard or a register it had to do without."""
+    def source_doubts(
+        self, sources: Mapping[str, SourceState], failed_checks: Mapping[str, Sequence[str]]
+    ) -> list[str]:
+        """What every finding of this rule must say of its sources: what it had to do without, what failed a check."""
         missing = [f"not_available:{name}" for name in self.sources if not sources[name].is_available]
         empty = [f"source_empty:{name}" for name in self.needs_landed if sources[name].rows_ever == 0]
-        return sorted(missing + empty)
+        failed = [f"failed_check:{name} {check}" for name in self.sources for check in failed_checks.get(name, ())]
+        return sorted(missing + empty + failed)
 
 
 @cache

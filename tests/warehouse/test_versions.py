@@ -1,5 +1,6 @@
 """Which version of a record is in force, and what a build compares, publishes and rebuilds."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,16 @@ def test_findings_of_an_unreachable_source_say_so(folder: Folder) -> None:
         "r1", stale={"insurance.payment": "connection refused", "welfare.assistance": "connection refused"}
     )
     assert read(result, "select distinct stale_sources from findings.finding") == [{"stale_sources": ["insurance"]}]
+
+
+def test_findings_carry_the_checks_their_sources_failed(folder: Folder) -> None:
+    inputs = current_inputs(folder.data, as_of=date(2025, 12, 1), stale={})
+    failed = {"insurance.payment": ("freshness",), "welfare.assistance": ("freshness",)}
+    result = build(folder.settings, run="r1", inputs=replace(inputs, failed_checks=failed), progress=Silent())
+    doubts = read(result, "select distinct unnest(doubts) as doubt from findings.finding")
+    assert [row for row in doubts if row["doubt"].startswith("failed")] == [
+        {"doubt": "failed_check:insurance.payment freshness"}
+    ]
 
 
 def test_a_rule_whose_source_never_came_is_skipped_and_says_why(tmp_path: Path) -> None:
