@@ -13,7 +13,7 @@ from common.files import DataFolder, write_json
 from common.settings import Settings
 from common.values import Progress
 from contracts.loader import Dataset, all_datasets
-from warehouse.engine.duckdb import literal, open_build, run_model
+from warehouse.engine.duckdb import OUT_OF_ROOM, literal, no_room, open_build, run_model
 from warehouse.findings import collect, settle
 from warehouse.inputs import BuildInputs
 from warehouse.law_tables import load_law_tables
@@ -87,6 +87,9 @@ def build(settings: Settings, *, run: str, inputs: BuildInputs, progress: Progre
             made.timed(model.name, partial(_run, made, model))
         skipped = _run_rules(made, rules)
         result = _result(made, run, path, rules, skipped)
+        connection.execute("checkpoint")
+    except OUT_OF_ROOM as error:
+        raise no_room(str(path)) from error
     finally:
         connection.close()
     progress.finish("Build the warehouse")

@@ -16,7 +16,7 @@ from common.errors import ConfigurationError, DoiChieuError
 from common.files import DataFolder, read_json, sha256_of, sync_folder, write_json
 from common.settings import Settings
 from contracts.loader import all_datasets
-from warehouse.engine.duckdb import literal
+from warehouse.engine.duckdb import OUT_OF_ROOM, literal
 from warehouse.inputs import current_snapshot, inputs_from_json
 
 _KEYS_ONLY = {
@@ -167,7 +167,7 @@ def _whole_or_nothing(draft: Path) -> Iterator[None]:
     try:
         draft.mkdir(parents=True)
         yield
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, *OUT_OF_ROOM) as error:
         free = shutil.disk_usage(draft.parent.parent).free // 1_000_000
         raise DoiChieuError(
             f"the snapshot could not be written ({free} MB free): {type(error).__name__}",
@@ -195,11 +195,17 @@ def _write_databases(settings: Settings, build: Path, draft: Path, run: str, cre
             "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts' order by 1"
         ).fetchall():
             connection.execute(f"create table marts.{name} as select * from build.marts.{name}")
-        connection.execute("detach build")
+        _close_whole(connection)
     with contextlib.closing(open_plain(settings, draft / "identity.duckdb", build)) as connection:
         for name, sql in _IDENTITY.items():
             connection.execute(f"create table {name} as {sql}")
-        connection.execute("detach build")
+        _close_whole(connection)
+
+
+def _close_whole(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write everything into the one file. Closing alone would swallow a write that fails, and leave a log beside it."""
+    connection.execute("detach build")
+    connection.execute("checkpoint")
 
 
 def _write_doubt_words(connection: duckdb.DuckDBPyConnection) -> None:

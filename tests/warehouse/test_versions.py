@@ -1,5 +1,8 @@
 """Which version of a record is in force, and what a build compares, publishes and rebuilds."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -201,6 +204,24 @@ def test_publishing_twice_is_refused_and_rollback_points_back(folder: Folder) ->
     assert rollback(folder.data, "r2") == "r2"
     with pytest.raises(ConfigurationError, match="no snapshot"):
         rollback(folder.data, "r9")
+
+
+def test_a_full_disk_leaves_the_old_snapshot_live_and_nothing_half_written(folder: Folder) -> None:
+    folder.publish("r1")
+    folder.build("r2")
+    script = Path(__file__).with_name("publish_on_a_full_disk.py")
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, str(script), str(folder.data.root), "r2"],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 4, ended.stderr
+    assert "could not be written" in ended.stdout
+    assert "old snapshot stays live" in ended.stdout
+    assert current_snapshot(folder.data) == "r1"
+    assert sorted(path.name for path in folder.data.published.iterdir()) == ["current", "r1"]
+    publish(folder.settings, run="r2", created_at=NOW)
+    assert current_snapshot(folder.data) == "r2"
 
 
 def test_the_manifest_names_everything_the_snapshot_rests_on(folder: Folder) -> None:

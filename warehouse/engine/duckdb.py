@@ -10,6 +10,9 @@ from common.errors import ConfigurationError, DoiChieuError
 from common.settings import BuildSettings
 from warehouse.model import Model
 
+OUT_OF_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException, duckdb.FatalException)
+"""What DuckDB raises when disk or memory end: a write, a spill, a commit, or all after a failed commit."""
+
 _INEXACT_TYPES = ("DOUBLE", "FLOAT", "HUGEINT")
 
 
@@ -25,6 +28,14 @@ def open_build(path: Path, build: BuildSettings) -> duckdb.DuckDBPyConnection:
     for schema in ("raw", "law", "staging", "linkage", "marts", "rules", "findings"):
         connection.execute(f"create schema if not exists {schema}")
     return connection
+
+
+def no_room(where: str) -> DoiChieuError:
+    return DoiChieuError(
+        "the build ran out of disk or memory",
+        where=where,
+        remedy="free disk space or raise build.memory_limit, then run again; the live snapshot is untouched",
+    )
 
 
 def literal(value: date | int | str) -> str:
@@ -47,12 +58,8 @@ def run_model(connection: duckdb.DuckDBPyConnection, model: Model, parameters: M
     sql = model.bound(parameters)
     try:
         connection.execute(f"create or replace table {model.name} as {_typed(connection, model, sql)}")
-    except duckdb.OutOfMemoryException as error:
-        raise DoiChieuError(
-            "the build ran out of memory or disk",
-            where=model.name,
-            remedy="raise build.memory_limit or free disk space",
-        ) from error
+    except OUT_OF_ROOM as error:
+        raise no_room(model.name) from error
     except duckdb.Error as error:
         error.add_note(f"in model {model.name}")
         raise
