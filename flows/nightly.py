@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -22,7 +22,7 @@ from expectations.landed import check_landed
 from expectations.verdicts import Verdict
 from flows.pull import Wanted, pull_one
 from flows.record import RunLog, RunOutcome, write_run_report
-from flows.sources import stale_after, still_stale
+from flows.sources import doubtful_deliveries, stale_after, still_stale
 from flows.watch import Watch, hush_libraries, keeping_values_in, unused_run_name, watch_for, writing
 from warehouse.build import BuildResult, build
 from warehouse.inputs import BuildInputs, current_inputs, snapshot_inputs
@@ -109,6 +109,7 @@ def _take(log: RunLog, watch: Watch, inputs: BuildInputs, *, is_checked: bool) -
     if not is_checked:  # what a snapshot names was checked before that snapshot was published
         with log.step("check landed data"):
             log.verdicts += landed_verdicts(log.run, log.as_of, log.outcomes, watch)
+        inputs = log.inputs = replace(inputs, failed_checks=doubtful_deliveries(log.verdicts))
     if log.blocking:
         return
     with log.step("build"):

@@ -5,6 +5,10 @@ from datetime import date
 
 from common.files import DataFolder, read_json
 from connectors.pull import PullOutcome
+from expectations.verdicts import Verdict
+
+WEAKENING = frozenset({"freshness", "total_mismatch", "volume"})
+"""Failed checks that say a delivery may be old or incomplete; a finding that rests on it says so."""
 
 
 def stale_after(outcomes: Sequence[PullOutcome], today: date) -> dict[str, str]:
@@ -29,6 +33,15 @@ def still_stale(data: DataFolder) -> dict[str, str]:
         for name, reason in stale.items()
         if _newest_pull(data, name) == max(known.get(name, ()), default=None)
     }
+
+
+def doubtful_deliveries(verdicts: Sequence[Verdict]) -> dict[str, tuple[str, ...]]:
+    """`registry.dataset` → checks its delivery failed that make every finding resting on it less certain."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if not verdict.passed and verdict.check in WEAKENING:
+            found.setdefault(verdict.suite, []).append(verdict.check)
+    return {name: tuple(sorted(checks)) for name, checks in sorted(found.items())}
 
 
 def _newest_pull(data: DataFolder, name: str) -> str | None:
