@@ -50,6 +50,30 @@ class SecretPlace(_Frozen):
             raise ValueError('give exactly one of { env = "NAME" } and { file = "/path" }')
         return self
 
+    def read(self, key: str) -> str:
+        """The secret's text; `key` is the setting that names it.
+
+        Raises `ConfigurationError` when the named variable or file is not there.
+        """
+        if self.env is not None:
+            value = os.environ.get(self.env)
+            if not value:
+                raise ConfigurationError(
+                    f"environment variable {self.env} is not set",
+                    where=key,
+                    remedy=f"export {self.env}=… before the run, or name a file",
+                )
+            return value
+        assert self.file is not None
+        try:
+            return self.file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the secret file cannot be read: {error.strerror}",
+                where=f"{key} = {self.file}",
+                remedy="create the file, or correct its path or permissions",
+            ) from error
+
 
 class RegistrySettings(_Frozen):
     """How to reach one registry that speaks the default wire profile."""
@@ -88,27 +112,7 @@ class RegistrySettings(_Frozen):
         Raises `ConfigurationError` when the named variable or file is not there.
         """
         place = self.client_secret
-        if place is None or isinstance(place, str):
-            return place
-        where = f"registries.{registry}.client_secret"
-        if place.env is not None:
-            value = os.environ.get(place.env)
-            if not value:
-                raise ConfigurationError(
-                    f"environment variable {place.env} is not set",
-                    where=where,
-                    remedy=f"export {place.env}=… before the run, or name a file",
-                )
-            return value
-        assert place.file is not None
-        try:
-            return place.file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigurationError(
-                f"the secret file cannot be read: {error.strerror}",
-                where=f"{where} = {place.file}",
-                remedy="create the file, or correct its path or permissions",
-            ) from error
+        return place if place is None or isinstance(place, str) else place.read(f"registries.{registry}.client_secret")
 
 
 class CheckSettings(_Frozen):
@@ -151,6 +155,11 @@ class Settings(_Frozen):
     """Purpose code → legal basis. Where given, unmasking takes one of these codes and nothing else."""
     schedule: ScheduleSettings = ScheduleSettings()
     build: BuildSettings = BuildSettings()
+    identity_key: SecretPlace | None = None
+    """Encrypts the names and numbers of published snapshots at rest."""
+
+    def identity_secret(self) -> str | None:
+        return None if self.identity_key is None else self.identity_key.read("identity_key")
 
     @property
     def data(self) -> DataFolder:

@@ -52,8 +52,21 @@ def reader_for(settings: Settings, *, who: str, at: datetime, is_unmasked: bool,
 
 def attach_identity(opened: Reading) -> None:
     """Make `identity.*`, `shown_name()` and `shown_number()` usable on the connection; both macros mask."""
-    attach(opened.connection, opened.snapshot.identity, "identity")
+    attach(opened.connection, opened.snapshot.identity, "identity", key=_key(opened))
     opened.connection.execute(MASKED_MACROS)
+
+
+def _key(opened: Reading) -> str | None:
+    if not opened.snapshot.manifest.get("is_identity_encrypted", False):
+        return None
+    key = opened.settings.identity_secret()
+    if key is None:
+        raise ConfigurationError(
+            "the snapshot's names are encrypted and no key is configured",
+            where=f"{opened.settings.path} identity_key",
+            remedy='name the key the snapshot was published with: identity_key = { env = "NAME" }',
+        )
+    return key
 
 
 def unmask(opened: Reading, reader: Reader, *, what: str, rows: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from common.databases import attach_sql
 from common.errors import ConfigurationError, DoiChieuError
 from common.files import DataFolder, read_json
 from common.settings import Settings
@@ -42,7 +43,11 @@ class Reading:
 
     snapshot: Snapshot
     connection: duckdb.DuckDBPyConnection
-    data: DataFolder
+    settings: Settings
+
+    @property
+    def data(self) -> DataFolder:
+        return self.settings.data
 
 
 def find_snapshot(data: DataFolder, name: str | None = None) -> Snapshot:
@@ -95,21 +100,22 @@ def reading(settings: Settings, name: str | None = None) -> Iterator[Reading]:
         connection.execute("set timezone = 'Asia/Ho_Chi_Minh'")
         attach(connection, snapshot.warehouse, "warehouse")
         connection.execute("use warehouse")
-        yield Reading(snapshot, connection, settings.data)
+        yield Reading(snapshot, connection, settings)
     finally:
         connection.close()
 
 
-def attach(connection: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
-    """Attach a file of a snapshot read-only. Raises `DoiChieuError` where it is missing or damaged."""
-    quoted = str(path).replace("'", "''")
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, alias: str, *, key: str | None = None) -> None:
+    """Attach a file of a snapshot read-only. Raises `DoiChieuError` where it is missing, damaged or locked by another key."""
     try:
-        connection.execute(f"attach if not exists '{quoted}' as {alias} (read_only)")
+        connection.execute(attach_sql(path, alias, is_read_only=True, key=key))
     except duckdb.Error as error:
         raise DoiChieuError(
             f"the snapshot's {path.name} cannot be opened ({type(error).__name__})",
             where=str(path),
-            remedy="run `doichieu rollback` to return to the snapshot before it, or `doichieu run` to publish anew",
+            remedy="check that identity_key is the key it was published with; otherwise run `doichieu rollback`"
+            if key is not None
+            else "run `doichieu rollback` to return to the snapshot before it, or `doichieu run` to publish anew",
         ) from error
 
 

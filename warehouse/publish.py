@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from common.databases import attach_sql, load_encryption
 from common.errors import ConfigurationError, DoiChieuError
 from common.files import DataFolder, read_json, sha256_of, sync_folder, write_json
 from common.settings import Settings
@@ -129,7 +130,10 @@ def publish(settings: Settings, *, run: str, created_at: datetime) -> str:
     with _whole_or_nothing(draft):
         _write_databases(settings, build / "build.duckdb", draft, run, created_at)
         shutil.copytree(build / "identity", data.identity / run, dirs_exist_ok=True)
-        write_json(draft / "manifest.json", _manifest(build, draft, run, created_at))
+        write_json(
+            draft / "manifest.json",
+            _manifest(build, draft, run, created_at, is_encrypted=settings.identity_key is not None),
+        )
         sync_folder(draft)
         draft.rename(snapshot)
     sync_folder(data.published)
@@ -180,7 +184,7 @@ def _whole_or_nothing(draft: Path) -> Iterator[None]:
 
 def _write_databases(settings: Settings, build: Path, draft: Path, run: str, created_at: datetime) -> None:
     facts = read_json(build.parent / "build.json")["inputs"]
-    with contextlib.closing(open_plain(settings, draft / "warehouse.duckdb", build)) as connection:
+    with contextlib.closing(_open_beside(settings, str(draft / "warehouse.duckdb"), build)) as connection:
         connection.execute(
             f"create table snapshot as select {literal(run)} as snapshot, date {literal(facts['as_of'])} as as_of,"
             f" {_nullable(facts['previous_snapshot'])} as previous, ?::timestamptz as created_at,"
@@ -195,17 +199,17 @@ def _write_databases(settings: Settings, build: Path, draft: Path, run: str, cre
             "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts' order by 1"
         ).fetchall():
             connection.execute(f"create table marts.{name} as select * from build.marts.{name}")
-        _close_whole(connection)
-    with contextlib.closing(open_plain(settings, draft / "identity.duckdb", build)) as connection:
+        # Closing alone would swallow a write that fails, and leave a log beside the file.
+        connection.execute("checkpoint")
+    key = settings.identity_secret()
+    with contextlib.closing(_open_beside(settings, ":memory:", build)) as connection:
+        if key is not None:
+            load_encryption(connection)
+        connection.execute(attach_sql(draft / "identity.duckdb", "identity", is_read_only=False, key=key))
         for name, sql in _IDENTITY.items():
-            connection.execute(f"create table {name} as {sql}")
-        _close_whole(connection)
-
-
-def _close_whole(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write everything into the one file. Closing alone would swallow a write that fails, and leave a log beside it."""
-    connection.execute("detach build")
-    connection.execute("checkpoint")
+            connection.execute(f"create table identity.{name} as {sql}")
+        connection.execute("checkpoint identity")
+        connection.execute("detach identity")
 
 
 def _write_doubt_words(connection: duckdb.DuckDBPyConnection) -> None:
@@ -215,13 +219,13 @@ def _write_doubt_words(connection: duckdb.DuckDBPyConnection) -> None:
     connection.executemany("insert into doubt_word values (?, ?, ?)", rows)
 
 
-def open_plain(settings: Settings, path: Path, build: Path) -> duckdb.DuckDBPyConnection:
-    """A new database at `path` with the build attached read-only as `build`."""
-    connection = duckdb.connect(str(path))
+def _open_beside(settings: Settings, database: str, build: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to `database` with the build attached read-only as `build`."""
+    connection = duckdb.connect(database)
     connection.execute("set timezone = 'Asia/Ho_Chi_Minh'")
     connection.execute(f"set memory_limit = '{settings.build.memory_limit}'")
     connection.execute(f"set threads = {settings.build.threads}")
-    connection.execute(f"attach {literal(str(build))} as build (read_only)")
+    connection.execute(attach_sql(build, "build", is_read_only=True))
     return connection
 
 
@@ -229,7 +233,7 @@ def _nullable(text: str | None) -> str:
     return "cast(null as varchar)" if text is None else literal(text)
 
 
-def _manifest(build: Path, draft: Path, run: str, created_at: datetime) -> dict[str, Any]:
+def _manifest(build: Path, draft: Path, run: str, created_at: datetime, *, is_encrypted: bool) -> dict[str, Any]:
     record = read_json(build / "build.json")
     inputs = inputs_from_json(record["inputs"])
     with contextlib.closing(duckdb.connect(str(draft / "warehouse.duckdb"), read_only=True)) as connection:
@@ -243,6 +247,7 @@ def _manifest(build: Path, draft: Path, run: str, created_at: datetime) -> dict[
         "code_version": version("doichieu"),
         "rules": rules,
         "counts": record["counts"],
+        "is_identity_encrypted": is_encrypted,
         "files": {
             name: {"sha256": sha256_of(draft / name), "bytes": (draft / name).stat().st_size}
             for name in ("warehouse.duckdb", "identity.duckdb")

@@ -11,11 +11,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, DoiChieuError
 from common.files import DataFolder, read_json
-from common.settings import BuildSettings, Settings
+from common.settings import BuildSettings, SecretPlace, Settings
 from common.values import Silent
 from contracts.loader import dataset
+from query.identity import attach_identity
+from query.snapshot import reading
 from tests.warehouse.given import NOW, built, land, read, set_aside
 from warehouse.build import BuildResult, build
 from warehouse.inputs import current_inputs, current_snapshot, snapshot_inputs
@@ -191,6 +193,34 @@ def test_the_published_warehouse_holds_no_name_and_no_number_of_a_person(tmp_pat
         ).fetchall()
     assert named == [("Nguyễn Văn Mười", "001050000101", "0112345678", "1950-10-10")]
     assert cited == [("insurance", "benefit", "b1", "Nguyễn Văn Mười"), ("health", "death", "n1", "Nguyễn Văn Mười")]
+
+
+def test_names_and_numbers_are_encrypted_at_rest_where_a_key_is_configured(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = {"full_name": "Nguyen Van Muoi", "citizen_id": "001050000101"}
+    folder.land(
+        "insurance.participation", {"spell_id": "s1", "si_number": "0112345678", "from_month": "2024-01", **person}
+    )
+    monkeypatch.setenv("IDENTITY_KEY", "a key nobody guesses")
+    locked = folder.settings.model_copy(update={"identity_key": SecretPlace(env="IDENTITY_KEY")})
+    folder.publish("r1")
+    folder.build("r2")
+    publish(locked, run="r2", created_at=NOW)
+    assert b"Nguyen Van Muoi" in (folder.data.snapshot("r1") / "identity.duckdb").read_bytes()
+    assert b"Nguyen Van Muoi" not in (folder.data.snapshot("r2") / "identity.duckdb").read_bytes()
+
+    def names(settings: Settings) -> list[Any]:
+        with reading(settings, "r2") as opened:
+            attach_identity(opened)
+            return opened.connection.execute("select full_name from identity.person").fetchall()
+
+    assert names(locked) == [("Nguyen Van Muoi",)]
+    with pytest.raises(ConfigurationError, match="no key is configured"):
+        names(folder.settings)
+    monkeypatch.setenv("IDENTITY_KEY", "another key")
+    with pytest.raises(DoiChieuError, match="cannot be opened"):
+        names(locked)
 
 
 def test_publishing_twice_is_refused_and_rollback_points_back(folder: Folder) -> None:

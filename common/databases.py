@@ -1,0 +1,28 @@
+"""DuckDB files that hold names and numbers, encrypted at rest where a key is configured."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def attach_sql(path: Path, alias: str, *, is_read_only: bool, key: str | None = None) -> str:
+    """The ATTACH statement for `path`; with `key`, the file is, or will be, encrypted (AES-256-GCM)."""
+    options = ["read_only"] if is_read_only else []
+    if key is not None:
+        options.append(f"encryption_key {_quoted(key)}")
+    return f"attach if not exists {_quoted(str(path))} as {alias}" + (f" ({', '.join(options)})" if options else "")
+
+
+def load_encryption(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Load the OpenSSL that DuckDB needs to write encrypted files; it comes as a package, never from the network."""
+    version = connection.execute("select library_version from pragma_version()").fetchone()
+    assert version is not None
+    extension = files("duckdb_extension_httpfs") / "extensions" / version[0] / "httpfs.duckdb_extension"
+    connection.execute(f"load {_quoted(str(extension))}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
