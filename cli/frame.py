@@ -96,8 +96,11 @@ def table(
     drawn = Table(header_style="bold", show_header=any(columns))
     for index, column in enumerate(columns):
         kinds = {type(row[index]) for row in rows} - {type(None)}
+        is_right = kinds == {int} or column in right
+        # An id, a date or an amount broken in the middle is read wrongly; words may wrap.
+        is_one_word = all(len(cell(row[index])) <= 20 and " " not in cell(row[index]) for row in rows)
         drawn.add_column(
-            Text(column), justify="right" if kinds == {int} or column in right else "left", overflow="fold"
+            Text(column), justify="right" if is_right else "left", overflow="fold", no_wrap=is_one_word and bool(rows)
         )
     for row in rows:
         drawn.add_row(*(Text(cell(value)) for value in row))

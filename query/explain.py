@@ -214,22 +214,21 @@ def _cited(row: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _stale(opened: Reading, source: str) -> Words:
-    """Why a source counts as stale, and how old its newest record is."""
-    registry, _, name = source.partition(".")
-    rows = _all(
+def _stale(opened: Reading, registry: str) -> Words:
+    """Which of a registry's datasets could not be read, why, and how old their newest record is."""
+    [row] = _all(
         opened,
-        "select newest_record_at, stale_reason from main.source where registry = $registry and dataset = $dataset",
-        {"registry": registry, "dataset": name},
+        "select min(newest_record_at) as newest, string_agg(dataset, ', ' order by dataset) as datasets,"
+        " min(stale_reason) as reason from main.source where registry = $registry and is_stale",
+        {"registry": registry},
     )
-    newest = rows[0]["newest_record_at"] if rows else None
-    reason = (rows[0]["stale_reason"] if rows else None) or ""
-    explained = f" ({reason})" if reason else ""
-    if newest is None:
-        return Words(f"{source}: chưa có dữ liệu{explained}", f"{source}: no data yet{explained}")
+    unread = f"{registry} ({row['datasets']})" if row["datasets"] else registry
+    explained = f": {row['reason']}" if row["reason"] else ""
+    if row["newest"] is None:
+        return Words(f"{unread} – chưa có dữ liệu{explained}", f"{unread} – no data yet{explained}")
     return Words(
-        f"{source}: bản ghi mới nhất ngày {newest:%d/%m/%Y}{explained}",
-        f"{source}: newest record of {newest:%Y-%m-%d}{explained}",
+        f"{unread} – dữ liệu cũ, bản ghi mới nhất ngày {row['newest']:%d/%m/%Y}{explained}",
+        f"{unread} – old data, newest record of {row['newest']:%Y-%m-%d}{explained}",
     )
 
 

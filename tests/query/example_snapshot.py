@@ -43,7 +43,7 @@ insert into finding values
      '{{"month": "2026-04", "principal_vnd": 12345678, "deadline": "2026-05-31"}}',
      '[{{"fund": "si", "amount_vnd": 12345678, "rate": "0.0003", "days": 30, "interest_vnd": 111111}}]',
      '{{"late_interest_daily_rate": {{"value": "0.0003", "from": "2025-07-01", "reference": "Đ40"}}}}',
-     ['insurance.payment'], ['source_empty:insurance.payment', 'a doubt of its own'], '2026-06-01', '2026-06-30', 'standing'),
+     ['insurance'], ['source_empty:insurance.payment', 'a doubt of its own'], '2026-06-01', '2026-06-30', 'standing'),
     ('f1', 'g2', 'BG18', 'v1', 'suspected', 'B', 'person', null, null, 'p1', null, null, null, 'BEN-1',
      '2026-02-01', null, null, null, null, '41/2024/QH15 Đ75.2.a',
      '{{"amount_vnd": 3500000, "from_date": "2026-02-01", "died_on": null}}', '[]', '{{}}',

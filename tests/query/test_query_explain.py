@@ -34,7 +34,7 @@ def test_a_finding_is_explained_with_everything_it_rests_on(opened: Reading, mas
     assert found.params["late_interest_daily_rate"]["value"] == "0.0003"
     assert [doubt.en for doubt in found.doubts] == ["This source is empty. (insurance.payment)", "a doubt of its own"]
     assert [source.en for source in found.stale_sources] == [
-        "insurance.payment: newest record of 2026-06-01 (no answer)"
+        "insurance (payment) – old data, newest record of 2026-06-01: no answer"
     ]
     assert [innocent.en for innocent in found.innocent] == ["paid to another unit"]
     assert [(cited.role, cited.record_key, cited.pull) for cited in found.evidence] == [("due", "C1", "pull1")]
