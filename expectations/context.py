@@ -44,6 +44,8 @@ def _opened(database: Path, build: BuildSettings) -> Iterator[Any]:
     registry.register(_DIALECT, "expectations.duckdb_dialect", "ReadingDuckDB")
     # It prints the traceback of every question that cannot be asked; ours come back as counts with an error.
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    # This one sets its own level on import, and tells of each throw-away folder it makes.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context: Any = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     options = {"threads": build.threads, "memory_limit": build.memory_limit}

@@ -20,7 +20,7 @@ from connectors.pull import PullOutcome
 from expectations.build import check_build
 from expectations.landed import check_landed
 from expectations.verdicts import Verdict
-from flows.pull import Wanted, pull_one
+from flows.pull import Wanted, pull_side_by_side
 from flows.record import RunLog, RunOutcome, write_run_report
 from flows.sources import doubtful_deliveries, stale_after, still_stale
 from flows.watch import Watch, hush_libraries, keeping_values_in, unused_run_name, watch_for, writing
@@ -84,17 +84,11 @@ def carry_out(request: Request, watch: Watch) -> RunOutcome:
     try:
         if again is None and not request.no_pull:
             with log.step("pull"):
-                log.outcomes = pull_all(watch)
+                log.outcomes = pull_side_by_side([Wanted(name) for name in watch.settings.registries], watch)
         _take(log, watch, again or _inputs_now(log, watch, pulled=not request.no_pull), is_checked=again is not None)
     except DoiChieuError as error:
         log.error = error
     return _report(log, watch)
-
-
-def pull_all(watch: Watch) -> list[PullOutcome]:
-    """Every configured registry side by side; a dataset that could not be read is an outcome, not an error."""
-    running = [pull_one.submit(Wanted(registry), watch, {}) for registry in watch.settings.registries]
-    return [outcome for future in running for outcome in future.result()]
 
 
 def _inputs_now(log: RunLog, watch: Watch, *, pulled: bool) -> BuildInputs:

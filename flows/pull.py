@@ -1,28 +1,27 @@
-"""Landing records: one Prefect task per registry, and the flow that pulls one registry alone."""
+"""Landing records: one Prefect task per registry, and the flow that does nothing else."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from prefect import flow, task
+from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.context import TaskRunContext
 from prefect.states import Completed
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from common.errors import ConfigurationError, Exit, SourceError
-from common.settings import Settings
+from common.settings import REGISTRIES, Settings
 from connectors.pull import PullOutcome
 from connectors.pull import pull_registry as pull_from_registry
 from contracts.loader import load_contracts
 from flows.record import exit_code_of
-from flows.watch import Watch, given, hush_libraries, watch_for, writing
+from flows.watch import Watch, hush_libraries, watch_for, writing
 
 RETRIES = 1
 RETRY_SECONDS = 5
@@ -45,6 +44,10 @@ class PullReport:
 
     outcomes: tuple[PullOutcome, ...]
     exit_code: Exit
+
+
+def _run_name() -> str:
+    return f"Pull {', '.join(runtime.flow_run.parameters.get('targets') or ['every registry'])}"
 
 
 @task(
@@ -85,44 +88,31 @@ def _may_try_again() -> bool:
     return context is not None and context.task_run.run_count <= RETRIES
 
 
-@flow(name="pull_registry", flow_run_name="Pull {registry}", persist_result=False)
+@flow(
+    name="pull_registry",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=len(REGISTRIES)),  # type: ignore[arg-type]
+    persist_result=False,
+)
 def pull_registry(
-    config: str,
-    registry: str,
-    datasets: list[str] | None = None,
-    since: datetime | None = None,
-    full: bool = False,
-) -> State[list[PullOutcome]]:
-    """Land what changed in one registry since its last pull.
+    config: str, targets: list[str] | None = None, since: datetime | None = None, full: bool = False
+) -> State[PullReport]:
+    """Land what changed in `targets` (`tax`, `tax.payroll`; none: every configured registry) since their last pull.
 
-    Raises `LockHeld` when another process writes to the data folder.
+    Raises `ConfigurationError` for a registry or dataset that does not exist, `LockHeld` when another process writes.
     """
     watch = watch_for(config)
     hush_libraries(watch)
-    wanted = Wanted(registry, tuple(datasets) if datasets else None, since, full)
-    with writing(watch, f"pull {registry}"):
-        outcomes = pull_one(wanted, watch, {})
-    return Completed(message=summary_of(outcomes), data=outcomes)
+    all_wanted = wanted_from(watch.settings, targets or [], since=since, full=full)
+    with writing(watch, "pull"):
+        outcomes = pull_side_by_side(all_wanted, watch)
+    return Completed(message=summary_of(outcomes), data=PullReport(tuple(outcomes), exit_code_of(outcomes)))
 
 
-def pull_targets(watch: Watch, targets: Sequence[str], *, since: datetime | None, full: bool) -> PullReport:
-    """Pull `targets` (`tax`, `tax.payroll`; none: every configured registry), registries side by side.
-
-    Raises `ConfigurationError` for a registry or dataset that does not exist.
-    """
-    all_wanted = wanted_from(watch.settings, targets, since=since, full=full)
-    with given(watch), ThreadPoolExecutor(max_workers=max(1, len(all_wanted))) as pool:
-        running = [pool.submit(copy_context().run, _pull, watch, wanted) for wanted in all_wanted]
-        outcomes = tuple(found for future in running for found in future.result())
-    return PullReport(outcomes, exit_code_of(outcomes))
-
-
-def _pull(watch: Watch, wanted: Wanted) -> list[PullOutcome]:
-    datasets = list(wanted.datasets) if wanted.datasets else None
-    outcomes: list[PullOutcome] = pull_registry(  # type: ignore[assignment]
-        str(watch.settings.path), wanted.registry, datasets, wanted.since, wanted.full
-    )
-    return outcomes
+def pull_side_by_side(all_wanted: Sequence[Wanted], watch: Watch) -> list[PullOutcome]:
+    """Inside a flow: one task per registry; a dataset that could not be read is an outcome, not an error."""
+    running = [pull_one.submit(wanted, watch, {}) for wanted in all_wanted]
+    return [outcome for future in running for outcome in future.result()]
 
 
 def wanted_from(settings: Settings, targets: Sequence[str], *, since: datetime | None, full: bool) -> list[Wanted]:

@@ -1,20 +1,27 @@
 """Where the command line enters: prepares the environment, takes the lock, then calls the flows."""
 
+import signal
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from common.settings import Settings, prepare_environment
 from common.values import Progress
 from flows.watch import Watch, given, writing
 
 if TYPE_CHECKING:
+    from prefect.client.schemas import State
+
     from flows.pull import PullReport
     from flows.record import RunOutcome
     from warehouse.build import BuildResult
+
+Result = TypeVar("Result")
 
 
 def run_nightly(
@@ -32,16 +39,13 @@ def run_nightly(
     Raises `LockHeld` when another process writes to the data folder, `ConfigurationError` for unknown `inputs`.
     """
     watch = Watch(settings, clock, progress)
-    with writing(watch, "run"):
+    with writing(watch, "run"), _ending_in_order():
         _prepare(settings)
         from flows.nightly import nightly
 
         with given(replace(watch, holds_lock=True)):
             state = nightly(str(settings.path), as_of, no_pull, inputs, return_state=True)
-    found = state.result(raise_on_failure=False)
-    if isinstance(found, BaseException):
-        raise found
-    return found  # type: ignore[return-value]
+        return _result(state)
 
 
 def run_pull(
@@ -58,11 +62,13 @@ def run_pull(
     Raises `ConfigurationError` for a registry or dataset that does not exist, `LockHeld` when another process writes.
     """
     watch = Watch(settings, clock, progress)
-    with writing(watch, "pull"):
+    with writing(watch, "pull"), _ending_in_order():
         _prepare(settings)
-        from flows.pull import pull_targets
+        from flows.pull import pull_registry
 
-        return pull_targets(replace(watch, holds_lock=True), targets, since=since, full=full)
+        with given(replace(watch, holds_lock=True)):
+            state = pull_registry(str(settings.path), list(targets), since, full, return_state=True)
+        return _result(state)
 
 
 def told(report: "PullReport") -> list[dict[str, Any]]:
@@ -94,6 +100,27 @@ def run_publish(settings: Settings, *, clock: Callable[[], datetime], progress: 
         from flows.steps import publish_alone
 
         return publish_alone(watch)
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Take SIGTERM the way of SIGINT: Prefect's temporary server, a child of ours, ends with us."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _result(state: "State[Result]") -> Result:
+    """What a flow returned; an error it ended with is raised."""
+    found: Any = state.result(raise_on_failure=False)
+    if isinstance(found, BaseException):
+        raise found
+    return cast("Result", found)
 
 
 def _prepare(settings: Settings) -> None:

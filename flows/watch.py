@@ -74,9 +74,8 @@ def hush_libraries(watch: Watch) -> None:
 
     Called inside a flow, because Prefect sets its loggers anew when one begins.
     """
-    # The first names each throw-away folder it makes; the second, each connection a simulated registry cuts.
-    for name in ("great_expectations.data_context.types.base", "uvicorn.error"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # It names each connection a simulated registry cuts.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     if watch.holds_lock:
         for name in ("prefect.flow_runs", "prefect.task_runs"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
