@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -58,29 +59,39 @@ def _run_name() -> str:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def pull_one(wanted: Wanted, watch: Watch, seen: dict[str, PullOutcome]) -> list[PullOutcome]:
+def pull_one(wanted: Wanted, watch: Watch, seen: dict[str, PullOutcome], stopping: Event) -> list[PullOutcome]:
     """Pull what `wanted` names; datasets that failed are tried once more, those in `seen` that landed are not.
 
-    Returns every outcome, failures included: a registry that is down does not stop a run.
+    Returns every outcome, failures included: a registry that is down does not stop a run. Once `stopping` is set the
+    pull is left where it is; the next one goes on from its last page.
     """
     pending = wanted.datasets if not seen else tuple(name for name, found in seen.items() if found.status == "failed")
-    outcomes = asyncio.run(
-        pull_from_registry(
-            watch.settings,
-            wanted.registry,
-            datasets=pending,
-            since=wanted.since,
-            full=wanted.full,
-            clock=watch.clock,
-            progress=watch.progress,
-        )
+    work = pull_from_registry(
+        watch.settings,
+        wanted.registry,
+        datasets=pending,
+        since=wanted.since,
+        full=wanted.full,
+        clock=watch.clock,
+        progress=watch.progress,
     )
+    outcomes = asyncio.run(_until(stopping, work))
     seen.update({found.dataset: found for found in outcomes})
     # A fault of ours, or a wrong secret, would give the same answer twice.
     failed = sorted(name for name, found in seen.items() if found.status == "failed" and found.exit_code == Exit.SOURCE)
     if failed and _may_try_again():
         raise SourceError(f"{', '.join(failed)} could not be read", where=wanted.registry, remedy="trying once more")
     return list(seen.values())
+
+
+async def _until(stopping: Event, work: Coroutine[Any, Any, list[PullOutcome]]) -> list[PullOutcome]:
+    """A thread cannot be interrupted from outside; this one looks up twice a second whether it shall stop."""
+    pulling = asyncio.ensure_future(work)
+    while not pulling.done():
+        await asyncio.wait({pulling}, timeout=0.5)
+        if stopping.is_set():
+            pulling.cancel()
+    return pulling.result()
 
 
 def _may_try_again() -> bool:
@@ -111,8 +122,12 @@ def pull_registry(
 
 def pull_side_by_side(all_wanted: Sequence[Wanted], watch: Watch) -> list[PullOutcome]:
     """Inside a flow: one task per registry; a dataset that could not be read is an outcome, not an error."""
-    running = [pull_one.submit(wanted, watch, {}) for wanted in all_wanted]
-    return [outcome for future in running for outcome in future.result()]
+    stopping = Event()
+    running = [pull_one.submit(wanted, watch, {}, stopping) for wanted in all_wanted]
+    try:
+        return [outcome for future in running for outcome in future.result()]
+    finally:
+        stopping.set()
 
 
 def wanted_from(settings: Settings, targets: Sequence[str], *, since: datetime | None, full: bool) -> list[Wanted]:

@@ -8,20 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from common.settings import Settings, prepare_environment
 from common.values import Progress
 from flows.watch import Watch, given, writing
 
 if TYPE_CHECKING:
-    from prefect.client.schemas import State
-
     from flows.pull import PullReport
     from flows.record import RunOutcome
     from warehouse.build import BuildResult
-
-Result = TypeVar("Result")
 
 
 def run_nightly(
@@ -45,7 +41,7 @@ def run_nightly(
 
         with given(replace(watch, holds_lock=True)):
             state = nightly(str(settings.path), as_of, no_pull, inputs, return_state=True)
-        return _result(state)
+        return cast("RunOutcome", _result(state))
 
 
 def run_pull(
@@ -68,7 +64,7 @@ def run_pull(
 
         with given(replace(watch, holds_lock=True)):
             state = pull_registry(str(settings.path), list(targets), since, full, return_state=True)
-        return _result(state)
+        return cast("PullReport", _result(state))
 
 
 def told(report: "PullReport") -> list[dict[str, Any]]:
@@ -115,12 +111,12 @@ def _ending_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _result(state: "State[Result]") -> Result:
+def _result(state: Any) -> Any:
     """What a flow returned; an error it ended with is raised."""
-    found: Any = state.result(raise_on_failure=False)
+    found = state.result(raise_on_failure=False)
     if isinstance(found, BaseException):
         raise found
-    return cast("Result", found)
+    return found
 
 
 def _prepare(settings: Settings) -> None:

@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import signal
 import socket
+import subprocess
+import sys
+import time
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from common.settings import Settings
 from common.values import Silent
 from flows.record import RunOutcome
 from flows.start import run_build, run_nightly, run_publish, run_pull
+from sandbox.export import write_configuration
 from sandbox.server import serving
 from sandbox.world import World, advance
 
@@ -163,6 +168,24 @@ def test_a_publication_the_disk_refuses_leaves_the_old_snapshot_and_a_report(sit
     assert read_json(outcome.report.with_name("report.json"))["published"] is False
 
 
+def test_a_run_that_is_stopped_ends_at_once_takes_its_server_along_and_keeps_its_pages(
+    world: World, tmp_path: Path
+) -> None:
+    with serving(world, faults="harsh") as slow:
+        write_configuration(slow, tmp_path / "doichieu.toml", tmp_path / "data")
+        command = [sys.executable, "-c", "from cli.main import run; run()", "run", "--config", "doichieu.toml"]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        _await_a_page(tmp_path / "data" / "raw")
+        servers = _children_of(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 130
+    assert servers != []
+    assert [pid for pid in servers if Path(f"/proc/{pid}").exists()] == []
+    assert not (tmp_path / "data" / "published").exists()
+    with hold_lock(tmp_path / "data", holder={}):
+        assert list((tmp_path / "data" / "raw").glob("*/*/*/pages")) != []
+
+
 def test_a_build_alone_is_published_only_after_its_checks(site: Site) -> None:
     before = site.current
     built = run_build(site.settings, as_of=AS_OF, clock=clock_at(AS_OF), progress=Silent())
@@ -212,6 +235,16 @@ def test_nothing_configured_publishes_an_empty_list_in_which_every_rule_says_why
     outcome = run_nightly(settings, as_of=AS_OF, clock=clock_at(AS_OF), progress=Silent())
     assert (outcome.exit_code, outcome.published, outcome.sources) == (Exit.DONE, True, [])
     assert all(each["skipped_reason"] for each in outcome.flags)
+
+
+def _await_a_page(raw: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not any(raw.glob("*/*/*/pages/*")):
+        time.sleep(0.05)
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _reaching(site: Site, base_url: str) -> Site:
