@@ -18,6 +18,9 @@ from expectations.wordings import DELIVERY
 _USUAL_PULLS = 3
 _USUAL_ROWS = 100
 
+FEWEST_FOR_A_SCHEMA = 10
+"""Fewer records, all broken, are broken records; they do not tell that the source has changed its schema."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -117,7 +120,7 @@ def _strangeness(dataset: Dataset, deliveries: Sequence[Delivery]) -> list[str]:
 
 def _unreadable(dataset: Dataset, newest: Delivery) -> list[str]:
     """A full delivery of which nothing could be landed because required fields are gone or have another type."""
-    if newest.kind != "full" or newest.landed or not newest.received:
+    if newest.kind != "full" or newest.landed or newest.received < FEWEST_FOR_A_SCHEMA:
         return []
     required = {field.name for field in dataset.fields if field.is_required}
     changed = [change for change in newest.changed_types if change.partition(":")[0] in required]
