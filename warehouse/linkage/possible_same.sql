@@ -26,7 +26,11 @@ near_miss as (
     select distinct a.person_key, b.person_key as other_key
     from masked as a
     join masked as b on b.kind = a.kind and b.mask = a.mask and b.name_key = a.name_key and b.person_key <> a.person_key
-    where a.birth_year is null or b.birth_year is null or a.birth_year = b.birth_year
+    left join linkage.person_citizen as one on one.person_key = a.person_key
+    left join linkage.person_citizen as other on other.person_key = b.person_key
+    where (a.birth_year is null or b.birth_year is null or a.birth_year = b.birth_year)
+      -- two people with clearly different citizen ids are two, though their other numbers are neighbours
+      and (one.citizen_id is null or other.citizen_id is null or damerau_levenshtein(one.citizen_id, other.citizen_id) <= 2)
 ),
 same_name_and_birth as (
     select distinct a.person_key, b.person_key as other_key

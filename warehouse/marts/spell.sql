@@ -16,5 +16,5 @@ from staging.insurance_participation as spell
 join linkage.person_link as link
   on link.registry = 'insurance' and link.dataset = 'participation' and link.record_key = spell.record_key
 left join linkage.employer_key as key on key.member = 'unit:' || spell.unit_code
-join law.backdated_months as backdated
+left join law.backdated_months as backdated
   on coalesce(spell.submitted_on, $as_of) between backdated.valid_from and backdated.valid_to
