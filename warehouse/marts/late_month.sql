@@ -25,7 +25,7 @@ listed as (
 ),
 final as (
     select listed.unit_code, listed.employer_key, listed.month, listed.month_first_day, listed.variant, listed.status, listed.principal_vnd,
-        listed.interest_vnd, cast(listed.days_late as integer) as days_late, listed.deadline_on, listed.excuse, listed.excuse_decision_no, listed.reminder_id,
+        listed.interest_vnd, cast(listed.days_late as integer) as days_late, listed.deadline_on, listed.reminder_id,
         listed.reminded_on, listed.evasion_days, listed.evidence, listed.steps,
         case
             when listed.days_late > listed.evasion_days and listed.reminder_id is not null then 'past_evasion_reminded'
@@ -35,6 +35,14 @@ final as (
         end as stage,
         -- money that came in a broken record may have paid this month; without its unit's record the cycle is a guess
         case when set_aside.unit_code is not null or not listed.is_unit_known then 'C' else 'A' end as grade,
+        case listed.excuse
+            when 'pause' then ' Phần này đang được tạm dừng đóng theo quyết định ' || listed.excuse_decision_no || '.'
+            when 'force_majeure' then ' Tháng này thuộc trường hợp bất khả kháng theo quyết định ' || listed.excuse_decision_no || '.'
+            else '' end as excuse_vi,
+        case listed.excuse
+            when 'pause' then ' This part is paused by decision ' || listed.excuse_decision_no || '.'
+            when 'force_majeure' then ' The month is excused by force majeure, decision ' || listed.excuse_decision_no || '.'
+            else '' end as excuse_en,
         list_concat(
             list_concat(
                 case when set_aside.unit_code is not null then ['payment_set_aside'] else [] end,

@@ -19,9 +19,6 @@ reason_en: "{name} (unit {unit_code}, tax code {tax_code}) still owes {principal
 select 'employer' as subject_kind, employer_key, unit_code, unit_code || '/' || month as item, variant, status,
     grade, month_first_day as from_date, last_day(month_first_day) as to_date, principal_vnd, interest_vnd, days_late, evidence, doubts, steps,
     month as fact_period_month, deadline_on as fact_deadline_on,
-    case excuse when 'pause' then ' Phần này đang được tạm dừng đóng theo quyết định ' || excuse_decision_no || '.'
-        when 'force_majeure' then ' Tháng này thuộc trường hợp bất khả kháng theo quyết định ' || excuse_decision_no || '.' else '' end as fact_excuse_vi,
-    case excuse when 'pause' then ' This part is paused by decision ' || excuse_decision_no || '.'
-        when 'force_majeure' then ' The month is excused by force majeure, decision ' || excuse_decision_no || '.' else '' end as fact_excuse_en
+    excuse_vi as fact_excuse_vi, excuse_en as fact_excuse_en
 from marts.late_month
 where stage = 'past_evasion_not_reminded'
