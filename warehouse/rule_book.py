@@ -29,7 +29,7 @@ class Rule:
 
     rule: str
     version: str
-    """Fingerprint of the rule's file."""
+    """Fingerprint of the rule's file and of the marts it reads."""
     title_vi: str
     title_en: str
     subject: str
@@ -96,11 +96,11 @@ def _rule(model: Model, everything: Mapping[str, Model]) -> Rule:
     missing = [name for name in _REQUIRED if name not in header]
     if missing:
         raise ConfigurationError(f"the header lacks {', '.join(missing)}", where=f"warehouse/rules/{model.name}")
-    text = f"{sorted(header.items(), key=lambda item: str(item[0]))}\n{model.sql}"
+    reached = _reached(model, everything)
     staging = lineage(everything, model.uses)
     return Rule(
         rule=header["rule"],
-        version=hashlib.sha256(text.encode()).hexdigest()[:12],
+        version=_version(model, [everything[name] for name in reached if name.startswith("marts.")]),
         title_vi=header["title_vi"],
         title_en=header["title_en"],
         subject=header["subject"],
@@ -110,7 +110,7 @@ def _rule(model: Model, everything: Mapping[str, Model]) -> Rule:
         needs_landed=tuple(header.get("needs_landed", ())),
         needs_any=tuple(header.get("needs_any", ())),
         inputs=tuple(header["inputs"]),
-        law_values=_law_values(model, everything),
+        law_values=tuple(name.removeprefix("law.") for name in reached if name.startswith("law.")),
         sources=tuple(sorted(_dataset_name(name) for name in staging if name != "staging.set_aside")),
         innocent=tuple(Innocent(found["vi"], found["en"], found["document"]) for found in header["innocent"]),
         reason_vi=header["reason_vi"],
@@ -119,7 +119,8 @@ def _rule(model: Model, everything: Mapping[str, Model]) -> Rule:
     )
 
 
-def _law_values(model: Model, everything: Mapping[str, Model]) -> tuple[str, ...]:
+def _reached(model: Model, everything: Mapping[str, Model]) -> list[str]:
+    """Every table the rule rests on, through the marts it reads; who is who is left out."""
     reached: set[str] = set()
     waiting: list[str] = list(model.uses)
     while waiting:
@@ -127,7 +128,13 @@ def _law_values(model: Model, everything: Mapping[str, Model]) -> tuple[str, ...
         if name not in reached and not name.startswith("linkage."):
             reached.add(name)
             waiting.extend(everything[name].uses if name in everything else ())
-    return tuple(sorted(name.removeprefix("law.") for name in reached if name.startswith("law.")))
+    return sorted(reached)
+
+
+def _version(model: Model, marts: Sequence[Model]) -> str:
+    """Fingerprint of the rule's file and of the marts whose arithmetic it repeats."""
+    text = f"{sorted(model.header.items(), key=lambda item: str(item[0]))}\n{model.sql}"
+    return hashlib.sha256("\n".join([text, *(mart.sql for mart in marts)]).encode()).hexdigest()[:12]
 
 
 def _citation(act: Mapping[str, str]) -> str:
