@@ -1,7 +1,6 @@
 """`doichieu schedule`: the nightly flow on its cron, on a Prefect server that is given or started here on loopback."""
 
 import asyncio
-import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 from common.errors import ConfigurationError, DoiChieuError
 from common.settings import ScheduleSettings, Settings, prepare_environment
+from flows.stopping import as_an_interrupt, ending_in_order
 
 START_SECONDS = 120
 STOP_SECONDS = 30
@@ -113,7 +113,8 @@ def _serve(settings: Settings, api_url: str, say: Callable[[str], None]) -> None
     say(f"Prefect: {api_url.removesuffix('/api')}")
     say(f"nightly: {settings.schedule.nightly} ({settings.schedule.timezone}), {settings.path}")
     try:
-        asyncio.run(_run_on_schedule(settings))
+        with ending_in_order():
+            asyncio.run(_run_on_schedule(settings))
     except KeyboardInterrupt:
         say("đã dừng lịch · the schedule has stopped")
 
@@ -129,7 +130,7 @@ async def _run_on_schedule(settings: Settings) -> None:
         """Prefect's own answer to SIGTERM leaves the loop in the middle; we take the way of SIGINT."""
 
         def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
-            signal.raise_signal(signal.SIGINT)
+            as_an_interrupt()
 
     runner = InOrder(name=DEPLOYMENT, limit=1)
     await runner.aadd_flow(

@@ -1,17 +1,15 @@
 """Where the command line enters: prepares the environment, takes the lock, then calls the flows."""
 
-import signal
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from common.settings import Settings, prepare_environment
 from common.values import Progress
+from flows.stopping import ending_in_order
 from flows.watch import Watch, given, writing
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ def run_nightly(
     Raises `LockHeld` when another process writes to the data folder, `ConfigurationError` for unknown `inputs`.
     """
     watch = Watch(settings, clock, progress)
-    with writing(watch, "run"), _ending_in_order():
+    with writing(watch, "run"), ending_in_order():
         _prepare(settings)
         from flows.nightly import nightly
 
@@ -58,7 +56,7 @@ def run_pull(
     Raises `ConfigurationError` for a registry or dataset that does not exist, `LockHeld` when another process writes.
     """
     watch = Watch(settings, clock, progress)
-    with writing(watch, "pull"), _ending_in_order():
+    with writing(watch, "pull"), ending_in_order():
         _prepare(settings)
         from flows.pull import pull_registry
 
@@ -96,19 +94,6 @@ def run_publish(settings: Settings, *, clock: Callable[[], datetime], progress: 
         from flows.steps import publish_alone
 
         return publish_alone(watch)
-
-
-@contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Take SIGTERM the way of SIGINT: Prefect's temporary server, a child of ours, ends with us."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _result(state: Any) -> Any:

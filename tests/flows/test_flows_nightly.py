@@ -168,12 +168,17 @@ def test_a_publication_the_disk_refuses_leaves_the_old_snapshot_and_a_report(sit
     assert read_json(outcome.report.with_name("report.json"))["published"] is False
 
 
+@pytest.mark.parametrize(
+    "first",
+    ["", "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "],
+    ids=["in the foreground", "under nohup, which ignores SIGINT"],
+)
 def test_a_run_that_is_stopped_ends_at_once_takes_its_server_along_and_keeps_its_pages(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, first: str
 ) -> None:
     with serving(world, faults="harsh") as slow:
         write_configuration(slow, tmp_path / "doichieu.toml", tmp_path / "data")
-        command = [sys.executable, "-c", "from cli.main import run; run()", "run", "--config", "doichieu.toml"]
+        command = [sys.executable, "-c", f"{first}from cli.main import run; run()", "run", "--config", "doichieu.toml"]
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         _await_a_page(tmp_path / "data" / "raw")
         servers = _children_of(process.pid)

@@ -11,7 +11,9 @@ import pytest
 from common.files import read_json
 
 LONGEST_WAIT_SECONDS = 150
-COMMAND = [sys.executable, "-c", "from cli.main import run; run()", "schedule", "--config"]
+# As a service is often started: in the background, where SIGINT is ignored.
+IGNORING = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+COMMAND = [sys.executable, "-c", f"{IGNORING}from cli.main import run; run()", "schedule", "--config"]
 
 
 def _configured(folder: Path, *lines: str) -> Path:
