@@ -100,6 +100,8 @@ def _world_of_today(config: Path, persons: int, seed: int) -> World:
         )
     last = date.fromisoformat(said["day"])
     first = date.fromisoformat(said["first_day"])
+    if not said["is_finished"]:  # that demo was stopped on its way: the same day again
+        return World(persons, seed, first, last)
     # The simulated world ends a month after its first day.
     newest = min(today, first + timedelta(days=MOST_DAYS))
     return World(persons, seed, first, max(last, min(last + timedelta(days=1), newest)))
@@ -119,9 +121,15 @@ def _simulated(world: World, faults: Faults, config: Path, drawn: Progress) -> I
     drawn.finish(task)
     with serving(population, faults=faults.value, seed=world.seed) as base_url:
         config.parent.mkdir(parents=True, exist_ok=True)
+        _write_note(config, world, is_finished=False)
         write_configuration(base_url, config, config.resolve().parent / "data")
         yield load_settings(config)
-    write_json(_note(config), {**asdict(world), "first_day": world.first_day.isoformat(), "day": world.day.isoformat()})
+    _write_note(config, world, is_finished=True)
+
+
+def _write_note(config: Path, world: World, *, is_finished: bool) -> None:
+    days = {"first_day": world.first_day.isoformat(), "day": world.day.isoformat()}
+    write_json(_note(config), {**asdict(world), **days, "is_finished": is_finished})
 
 
 def _note(config: Path) -> Path:
