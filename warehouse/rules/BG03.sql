@@ -6,7 +6,7 @@ subject: person
 law: [{act: 41/2024/QH15, article: "47"}, {act: 100/2015/QH13, article: "214"}]
 uses: [law.certificate_wait_days, marts.benefit, marts.certificate, marts.certificate_sign, marts.facility]
 needs: [insurance.benefit, health.certificate]
-inputs: [benefit.kind, benefit.certificate_no, benefit.paid_on, certificate_sign.serial, facility.facility_code]
+inputs: [benefit.kind, benefit.certificate_no, benefit.paid_on, benefit.amount_vnd, certificate_sign.serial, facility.facility_code]
 params: [as_of]
 innocent:
   - {vi: cơ sở y tế đẩy dữ liệu chậm, en: the facility uploads late, document: bản gốc giấy chứng nhận và xác nhận của cơ sở y tế}
@@ -22,6 +22,8 @@ with claimed as (
     from marts.benefit as benefit
     join law.certificate_wait_days as wait on benefit.paid_on between wait.valid_from and wait.valid_to
     where benefit.kind in ('sickness', 'child_sickness') and benefit.certificate_no is not null
+      -- a negative amount is money taken back
+      and benefit.amount_vnd >= 0
       and date_diff('day', benefit.paid_on, $as_of) >= wait.amount
 ),
 -- the same person's certificate for the same days under a serial one keystroke away is that certificate

@@ -6,7 +6,7 @@ subject: person
 law: [{act: 41/2024/QH15, article: "75.2.a"}]
 uses: [marts.benefit, marts.death, marts.visit]
 needs: [insurance.benefit, health.death]
-inputs: [benefit.from_date, benefit.kind, death.died_on, visit.admitted_on]
+inputs: [benefit.from_date, benefit.kind, benefit.amount_vnd, death.died_on, visit.admitted_on]
 innocent:
   - {vi: tháng chết vẫn được chi trả; các tháng chưa nhận trả cho thân nhân, en: "the month of death is payable, and unpaid months go to the relatives", document: "danh sách chi trả, giấy ủy quyền"}
   - {vi: ghép nhầm người cùng họ tên, en: the death belongs to someone of the same name, document: trích lục khai tử}
@@ -43,6 +43,8 @@ final as (
     where benefit.is_identified
       -- the funeral grant is paid to the living
       and benefit.kind <> 'funeral'
+      -- a negative amount is money taken back
+      and benefit.amount_vnd >= 0
       and benefit.from_date > last_day(dead.died_on)
 )
 select * from final
