@@ -58,7 +58,3 @@ class SourceError(DoiChieuError):
     """A registry could not be read; its last landed data stay in force."""
 
     exit_code = Exit.SOURCE
-
-
-class NotOffered(SourceError):
-    """The registry answers 404 for a dataset that only some agencies offer."""

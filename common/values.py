@@ -1,6 +1,5 @@
 """Value types every room shares."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -15,18 +14,6 @@ def stamp(moment: datetime) -> str:
 
 def today_in_vietnam(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
-
-
-@dataclass(frozen=True)
-class RecordRef:
-    """Where a fact stands: the natural key of one record in one dataset of one registry."""
-
-    registry: str
-    dataset: str
-    record_key: str
-
-    def __str__(self) -> str:
-        return f"{self.registry}.{self.dataset} {self.record_key}"
 
 
 class Progress(Protocol):

@@ -84,17 +84,3 @@ def in_order(models: Iterable[Model]) -> list[Model]:
         raise ConfigurationError(
             f"models use each other in a circle: {' → '.join(error.args[1])}", where="warehouse/"
         ) from error
-
-
-def lineage(models: Mapping[str, Model], start: Iterable[str]) -> frozenset[str]:
-    """The staging tables that `start` rests on, identity resolution left out: who is who is not what happened."""
-    reached: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        name = waiting.pop()
-        if name in reached or name.startswith("linkage."):
-            continue
-        reached.add(name)
-        if name in models:
-            waiting.extend(models[name].uses)
-    return frozenset(name for name in reached if name.startswith("staging."))

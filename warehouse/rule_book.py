@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from common.errors import ConfigurationError
-from warehouse.model import Model, lineage, load_models
+from warehouse.model import Model, load_models
 from warehouse.raw import SourceState
 
 _REQUIRED = (
@@ -97,7 +97,6 @@ def _rule(model: Model, everything: Mapping[str, Model]) -> Rule:
     if missing:
         raise ConfigurationError(f"the header lacks {', '.join(missing)}", where=f"warehouse/rules/{model.name}")
     reached = _reached(model, everything)
-    staging = lineage(everything, model.uses)
     return Rule(
         rule=header["rule"],
         version=_version(model, [everything[name] for name in reached if name.startswith("marts.")]),
@@ -111,7 +110,11 @@ def _rule(model: Model, everything: Mapping[str, Model]) -> Rule:
         needs_any=tuple(header.get("needs_any", ())),
         inputs=tuple(header["inputs"]),
         law_values=tuple(name.removeprefix("law.") for name in reached if name.startswith("law.")),
-        sources=tuple(sorted(_dataset_name(name) for name in staging if name != "staging.set_aside")),
+        sources=tuple(
+            sorted(
+                _dataset_name(name) for name in reached if name.startswith("staging.") and name != "staging.set_aside"
+            )
+        ),
         innocent=tuple(Innocent(found["vi"], found["en"], found["document"]) for found in header["innocent"]),
         reason_vi=header["reason_vi"],
         reason_en=header["reason_en"],

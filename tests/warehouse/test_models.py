@@ -35,6 +35,11 @@ def test_staging_reads_one_source_and_joins_nothing(model: Model) -> None:
     assert not re.search(r"\bjoin\b", model.sql)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_model_declares_the_parameters_it_takes(model: Model) -> None:
+    assert set(model.header.get("params", ())) == model.parameters
+
+
 def test_every_dataset_of_the_contracts_has_its_staging_table() -> None:
     staged = {model.name for model in load_models("staging")} - {"staging.set_aside"}
     assert staged == {f"staging.{found.table}" for found in all_datasets()}

@@ -2,7 +2,7 @@
 grain: "one row per unit and charged month (unit_code, month): the ledger, with lateness, interest and status on the day of judgement"
 uses: [law.late_evasion_days, law.late_evasion_needs_reminder, law.late_interest_daily_rate, marts.due, marts.unit, marts.unit_month_part, staging.insurance_charge, staging.insurance_reminder]
 params: [as_of]
-columns: {unit_code: varchar, employer_key: varchar, office_code: varchar, month: varchar, month_first_day: date, deadline_on: date, due_vnd: bigint, credit_vnd: bigint, paid_vnd: bigint, unpaid_vnd: bigint, late_vnd: bigint, excused_vnd: bigint, late_from_on: date, days_late: integer, excused_days_late: integer, excuse: varchar, decision_no: varchar, interest_vnd: bigint, older_interest_vnd: bigint, older_days: integer, reminder_id: varchar, reminded_on: date, evasion_days: integer, status: varchar, excused_is_reminded: boolean, is_unit_known: boolean, has_paused_order_doubt: boolean, evidence: 'varchar[]', steps: 'struct(fund varchar, amount_vnd bigint, deadline_on date, settled_on date, settled_by varchar, days_late integer, interest_days integer, rate varchar, interest varchar)[]'}
+columns: {unit_code: varchar, employer_key: varchar, office_code: varchar, month: varchar, month_first_day: date, deadline_on: date, due_vnd: bigint, credit_vnd: bigint, paid_vnd: bigint, unpaid_vnd: bigint, late_vnd: bigint, excused_vnd: bigint, late_from_on: date, days_late: integer, excused_days_late: integer, excuse: varchar, decision_no: varchar, interest_vnd: bigint, older_interest_vnd: bigint, older_days: integer, reminder_id: varchar, reminded_on: date, evasion_days: integer, status: varchar, is_unit_known: boolean, has_paused_order_doubt: boolean, evidence: 'varchar[]', steps: 'struct(fund varchar, amount_vnd bigint, deadline_on date, settled_on date, settled_by varchar, days_late integer, interest_days integer, rate varchar, interest varchar)[]'}
 ---*/
 with due_month as (
     select unit_code, month, month_first_day, min(due.deadline_on) as deadline_on,
@@ -22,7 +22,7 @@ judged_part as (
     from marts.unit_month_part as part
 ),
 rate as (
-    -- the rate in force on the day of judgement, for the arithmetic shown; null where no day bore interest
+    -- the rate in force on the day of judgement, for the arithmetic shown
     select value from law.late_interest_daily_rate where $as_of between valid_from and valid_to
 ),
 summed as (
@@ -89,7 +89,6 @@ final as (
             when coalesce(summed.unpaid_vnd, 0) > 0 then 'not_due'
             else 'paid'
         end as status,
-        reminder.reminder_id is not null as excused_is_reminded,
         unit.unit_code is not null as is_unit_known,
         paused_unit.unit_code is not null as has_paused_order_doubt,
         list_concat(

@@ -14,6 +14,5 @@ select
     assessed_on,
     former_percent,
     percent,
-    chair_code,
-    _newer_set_aside as has_newer_set_aside
+    chair_code
 from raw.health_assessment

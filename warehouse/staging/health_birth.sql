@@ -16,6 +16,5 @@ select
     trim(father_name) as father_name,
     facility_code,
     born_on,
-    children,
-    _newer_set_aside as has_newer_set_aside
+    children
 from raw.health_birth

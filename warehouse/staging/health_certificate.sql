@@ -24,6 +24,5 @@ select
     from_date,
     to_date,
     days,
-    issued_on,
-    _newer_set_aside as has_newer_set_aside
+    issued_on
 from raw.health_certificate

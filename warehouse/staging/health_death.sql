@@ -17,6 +17,5 @@ select
     hi_card,
     upper(translate(hi_card, ' .-/', '')) as hi_card_clean,
     died_on,
-    facility_code,
-    _newer_set_aside as has_newer_set_aside
+    facility_code
 from raw.health_death

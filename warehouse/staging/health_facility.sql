@@ -9,6 +9,5 @@ select
     level,
     province_code,
     status,
-    may_certify,
-    _newer_set_aside as has_newer_set_aside
+    may_certify
 from raw.health_facility

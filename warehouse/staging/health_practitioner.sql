@@ -9,6 +9,5 @@ select
     facility_code,
     licensed_from,
     licensed_to,
-    status,
-    _newer_set_aside as has_newer_set_aside
+    status
 from raw.health_practitioner

@@ -12,6 +12,5 @@ select
     performed_at,
     cast(performed_at as date) as performed_on,
     quantity,
-    insurer_paid_vnd,
-    _newer_set_aside as has_newer_set_aside
+    insurer_paid_vnd
 from raw.health_service

@@ -24,6 +24,5 @@ select
     insurer_paid_vnd,
     card_from,
     card_to,
-    transferred_from,
-    _newer_set_aside as has_newer_set_aside
+    transferred_from
 from raw.health_visit

@@ -27,6 +27,5 @@ select
     deceased_si_number,
     upper(translate(deceased_si_number, ' .-/', '')) as deceased_si_number_clean,
     bank_account,
-    paid_on,
-    _newer_set_aside as has_newer_set_aside
+    paid_on
 from raw.insurance_benefit

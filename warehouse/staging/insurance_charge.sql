@@ -10,6 +10,5 @@ select
     cast(month || '-01' as date) as month_first_day,
     fund,
     due_vnd,
-    adjustment_vnd,
-    _newer_set_aside as has_newer_set_aside
+    adjustment_vnd
 from raw.insurance_charge

@@ -11,6 +11,5 @@ select
     notified_on,
     concluded_on,
     outcome,
-    assessed_vnd,
-    _newer_set_aside as has_newer_set_aside
+    assessed_vnd
 from raw.insurance_inspection

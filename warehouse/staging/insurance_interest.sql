@@ -8,6 +8,5 @@ select
     unit_code,
     month,
     cast(month || '-01' as date) as month_first_day,
-    charged_vnd,
-    _newer_set_aside as has_newer_set_aside
+    charged_vnd
 from raw.insurance_interest

@@ -30,6 +30,5 @@ select
     pays_hi,
     pays_ui,
     absence,
-    submitted_on,
-    _newer_set_aside as has_newer_set_aside
+    submitted_on
 from raw.insurance_participation

@@ -10,6 +10,5 @@ select
     from_month,
     cast(from_month || '-01' as date) as from_month_first_day,
     to_month,
-    cast(to_month || '-01' as date) as to_month_first_day,
-    _newer_set_aside as has_newer_set_aside
+    cast(to_month || '-01' as date) as to_month_first_day
 from raw.insurance_pause

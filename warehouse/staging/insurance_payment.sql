@@ -7,6 +7,5 @@ select
     payment_id,
     unit_code,
     paid_on,
-    amount_vnd,
-    _newer_set_aside as has_newer_set_aside
+    amount_vnd
 from raw.insurance_payment

@@ -8,6 +8,5 @@ select
     unit_code,
     sent_on,
     up_to_month,
-    cast(up_to_month || '-01' as date) as up_to_month_first_day,
-    _newer_set_aside as has_newer_set_aside
+    cast(up_to_month || '-01' as date) as up_to_month_first_day
 from raw.insurance_reminder

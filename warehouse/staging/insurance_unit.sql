@@ -16,6 +16,5 @@ select
     ward_code,
     office_code,
     address,
-    region,
-    _newer_set_aside as has_newer_set_aside
+    region
 from raw.insurance_unit

@@ -9,6 +9,5 @@ select
     upper(translate(si_number, ' .-/', '')) as si_number_clean,
     verified_on,
     paid_by,
-    proxy_until,
-    _newer_set_aside as has_newer_set_aside
+    proxy_until
 from raw.insurance_verification

@@ -20,6 +20,5 @@ select
     trim(representative_name) as representative_name,
     representative_id,
     upper(translate(representative_id, ' .-/', '')) as representative_id_clean,
-    representative_title,
-    _newer_set_aside as has_newer_set_aside
+    representative_title
 from raw.investment_enterprise

@@ -13,6 +13,5 @@ select
     planned_workers,
     actual_workers,
     started_on,
-    status,
-    _newer_set_aside as has_newer_set_aside
+    status
 from raw.investment_project

@@ -18,6 +18,5 @@ select
     status,
     ended_on,
     end_reason,
-    province_code,
-    _newer_set_aside as has_newer_set_aside
+    province_code
 from raw.labour_unemployment

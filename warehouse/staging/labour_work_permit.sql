@@ -15,6 +15,5 @@ select
     translate(tax_code, ' .-/', '') as tax_code_clean,
     contract_from,
     contract_to,
-    intra_company,
-    _newer_set_aside as has_newer_set_aside
+    intra_company
 from raw.labour_work_permit

@@ -28,6 +28,5 @@ select
     insured_from,
     cast(insured_from || '-01' as date) as insured_from_first_day,
     cast(substr(period, 1, 4) as integer) as period_year,
-    cast(substr(period, 1, 4) || case when period like '%H1' then '-06-30' else '-12-31' end as date) as period_last_day,
-    _newer_set_aside as has_newer_set_aside
+    cast(substr(period, 1, 4) || case when period like '%H1' then '-06-30' else '-12-31' end as date) as period_last_day
 from raw.labour_workforce

@@ -10,6 +10,5 @@ select
     population,
     labour_force,
     past_retirement_age,
-    source,
-    _newer_set_aside as has_newer_set_aside
+    source
 from raw.reference_population

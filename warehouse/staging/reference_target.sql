@@ -9,6 +9,5 @@ select
     year,
     indicator,
     percent,
-    source,
-    _newer_set_aside as has_newer_set_aside
+    source
 from raw.reference_target

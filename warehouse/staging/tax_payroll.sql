@@ -17,6 +17,5 @@ select
     upper(translate(id_number, ' .-/', '')) as id_number_clean,
     income_vnd,
     insurance_deducted_vnd,
-    tax_vnd,
-    _newer_set_aside as has_newer_set_aside
+    tax_vnd
 from raw.tax_payroll

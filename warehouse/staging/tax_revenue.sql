@@ -8,6 +8,5 @@ select
     translate(tax_code, ' .-/', '') as tax_code_clean,
     year,
     revenue_vnd,
-    invoices,
-    _newer_set_aside as has_newer_set_aside
+    invoices
 from raw.tax_revenue

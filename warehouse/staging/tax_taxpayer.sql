@@ -16,6 +16,5 @@ select
     started_on,
     province_code,
     ward_code,
-    address,
-    _newer_set_aside as has_newer_set_aside
+    address
 from raw.tax_taxpayer

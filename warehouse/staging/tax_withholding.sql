@@ -16,6 +16,5 @@ select
     case when period like '%-Q%'
         then cast(substr(period, 1, 4) || '-' || lpad(cast(3 * cast(substr(period, 7, 1) as integer) - 2 as varchar), 2, '0') || '-01' as date)
         else cast(period || '-01' as date) end as period_first_day,
-    case when period like '%-Q%' then 3 else 1 end as period_months,
-    _newer_set_aside as has_newer_set_aside
+    case when period like '%-Q%' then 3 else 1 end as period_months
 from raw.tax_withholding

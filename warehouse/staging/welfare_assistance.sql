@@ -19,6 +19,5 @@ select
     cast(to_month || '-01' as date) as to_month_first_day,
     status,
     province_code,
-    ward_code,
-    _newer_set_aside as has_newer_set_aside
+    ward_code
 from raw.welfare_assistance
