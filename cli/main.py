@@ -85,7 +85,7 @@ def _outcome(given: Sequence[str], *, is_debug: bool) -> int | DoiChieuError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     # The edge of the program: whatever nobody foresaw becomes exit code 4, and the shell sees no traceback.
-    except Exception as error:  # noqa: BLE001 – the one place for it
+    except Exception as error:  # noqa: BLE001 – the edge towards the shell
         return _fault(error, given, is_debug=is_debug)
 
 
