@@ -76,9 +76,9 @@ class SecretPlace(_Frozen):
 
 
 class RegistrySettings(_Frozen):
-    """How to reach one registry that speaks the default wire profile."""
+    """How to reach one registry: the default wire profile at `base_url`, or whatever `source` says."""
 
-    base_url: WebAddress
+    base_url: WebAddress | None = None
     token_url: WebAddress | None = None
     client_id: str | None = None
     client_secret: str | SecretPlace | None = None
@@ -97,7 +97,10 @@ class RegistrySettings(_Frozen):
 
     @model_validator(mode="after")
     def _secret_is_kept_outside(self) -> "RegistrySettings":
-        if isinstance(self.client_secret, str) and not _is_loopback(self.base_url):
+        if self.base_url is None and self.source is None:
+            raise ValueError("give base_url, or a source file in source")
+        address = self.base_url or self.token_url or ""
+        if isinstance(self.client_secret, str) and not is_loopback(address):
             raise ValueError(
                 "client_secret: a literal secret is refused outside loopback; "
                 'write { env = "NAME" } or { file = "/path" }'
@@ -219,7 +222,7 @@ def _configuration_error(error: ValidationError, path: Path) -> ConfigurationErr
     return ConfigurationError("; ".join(dict.fromkeys(lines)), where=str(path), remedy=remedy)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True

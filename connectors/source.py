@@ -1,0 +1,487 @@
+"""Source files: how a registry is reached, and how its fields become those of the contract.
+
+One TOML file per registry, named by `registries.<name>.source`. Whatever it leaves out is the default wire profile.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common.errors import ConfigurationError
+from common.settings import RegistryName, RegistrySettings, SecretPlace, Settings, WebAddress, is_loopback
+from contracts.loader import Dataset, load_contracts
+
+OnDrift = Literal["fail", "quarantine", "evolve"]
+Via = Literal["rest", "files", "database"]
+Secret = str | SecretPlace
+
+PULLED_AT = "_pulled_at"
+"""Stands for the moment the pull began, where a source does not say when a record changed."""
+FILE_FIELDS = ("_file_name", "_file_modified", "_file_received")
+"""What a record that came in a file may be mapped from besides the file's own fields."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class FieldSource(_Frozen):
+    """Where one contract field comes from: `"ho_ten"`, or a table for anything more than another name."""
+
+    from_: tuple[str, ...] = Field(default=(), alias="from")
+    """Field of the source; of several, the first that is not empty. In JSON a dot leads into a nested object."""
+    join: tuple[str, ...] = ()
+    """Fields of the source put together with `separator`, in place of `from`; empty where one of them is."""
+    separator: str = "-"
+    constant: str | None = None
+    """The same text for every record, in place of `from`."""
+    null_values: tuple[str, ...] = ()
+    """Texts that mean "not known" here, such as `-` or `0000`."""
+    split: str | None = None
+    """The value is a list with this separator: `a;b;c`."""
+    take: Literal["first", "last", "longest"] | int = "first"
+    """Which member of the list; a number counts from 1."""
+    parse: tuple[str, ...] = ()
+    """How the source writes it, several tried in turn: dates and times by pattern (`dd/mm/yyyy`, `yyyymmdd`,
+    `yyyymmddHHMM`, `mm/yyyy`), `epoch_seconds`, `epoch_milliseconds`, money and numbers by example
+    (`1.234.567`, `1,234,567`, `1.234,5`), `number` (a plain number with any decimals)."""
+    recode: dict[str, str] = Field(default_factory=dict)
+    """Codes of the source → values of the contract, such as `{ "0" = "F", "1" = "M" }`."""
+    otherwise: Literal["refuse", "keep", "null"] = "refuse"
+    """What becomes of a value that `recode` does not list: the record is set aside, the value stays, or is dropped."""
+    default: str | None = None
+    """Taken where the source has nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"from": (given,)}
+        if not isinstance(given, Mapping):
+            raise ValueError('write a field of the source ("ho_ten") or a table ({ from = "ho_ten", … })')
+        plain = dict(given)
+        for key in ("from", "join", "parse", "null_values"):
+            if isinstance(plain.get(key), str):
+                plain[key] = (plain[key],)
+        for key in ("constant", "default"):
+            if isinstance(plain.get(key), bool):
+                plain[key] = str(plain[key]).lower()
+            elif isinstance(plain.get(key), int):
+                plain[key] = str(plain[key])
+        return plain
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "FieldSource":
+        if sum(map(bool, (self.from_, self.join, self.constant is not None))) != 1:
+            raise ValueError("give exactly one of from, join and constant")
+        return self
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The source's fields this one is made of."""
+        return self.from_ or self.join
+
+
+class Paging(_Frozen):
+    """How a REST source hands out its pages."""
+
+    kind: Literal["cursor", "page", "offset", "link", "next_url", "none"] = "cursor"
+    limit_param: str | None = "limit"
+    """Query parameter for the page size; the size itself is `page_size`."""
+    cursor_param: str = "cursor"
+    cursor_path: str = "next_cursor"
+    """Where the body names the next cursor (`cursor`) or the next address (`next_url`), as a path with dots."""
+    page_param: str = "page"
+    first_page: int = 1
+    offset_param: str = "offset"
+    total_path: str | None = "total"
+    """Where the body says how many records there are in all."""
+    total_header: str | None = None
+    prefetch: int = Field(default=1, ge=1, le=32)
+    """Pages asked for at the same time (`page` and `offset` only)."""
+
+
+class Body(_Frozen):
+    """What an answer's body looks like."""
+
+    format: Literal["json", "ndjson", "csv"] = "json"
+    records: str = "data"
+    """Path to the records, with dots; empty: the body itself is the list."""
+    shape: Literal["objects", "columns_rows"] = "objects"
+    columns: str = "columns"
+    """Path to the column names (`columns_rows`)."""
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    """Of a CSV or NDJSON body; a byte order mark is taken off."""
+
+
+class Incremental(_Frozen):
+    """How a REST source is asked for what changed; without a parameter every pull is a full one."""
+
+    param: str | None = "updated_since"
+    format: str = "iso"
+    """`iso` (2026-06-30T17:00:00Z), `epoch_seconds`, `epoch_milliseconds`, or a pattern such as `yyyymmddHHMM`,
+    written in Vietnam's time."""
+
+
+class Auth(_Frozen):
+    """How the source knows us. A client certificate is named in `[rest]` and goes with any of these."""
+
+    kind: Literal["none", "oauth2", "api_key", "basic"] = "none"
+    token_url: WebAddress | None = None
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    scope: str | None = None
+    header: str = "X-API-Key"
+    """Header that carries the API key."""
+    param: str | None = None
+    """Query parameter that carries the API key, in place of the header."""
+    prefix: str = ""
+    """Text before the API key, such as `Bearer `."""
+    key: Secret | None = None
+    user: str | None = None
+    password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Auth":
+        needed = {"oauth2": ("token_url", "client_id"), "api_key": ("key",), "basic": ("user", "password"), "none": ()}
+        missing = [name for name in needed[self.kind] if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"kind = {self.kind!r} needs {' and '.join(missing)}")
+        return self
+
+
+class Rest(_Frozen):
+    """`[rest]`: a registry that answers over HTTP. What is left out is taken from `[registries.<name>]`."""
+
+    base_url: WebAddress | None = None
+    auth: Auth | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    params: dict[str, str] = Field(default_factory=dict)
+    """Query parameters sent with every request."""
+    client_cert: Path | None = None
+    """PEM file for mutual TLS; with `client_key` where the key lies in a file of its own."""
+    client_key: Path | None = None
+    ca_file: Path | None = None
+    """PEM file of the agency's certification authority."""
+    proxy: WebAddress | None = None
+    requests_per_second: float | None = Field(default=None, gt=0)
+    concurrency: int | None = Field(default=None, ge=1, le=64)
+    timeout_seconds: float | None = Field(default=None, gt=0)
+    attempts: int | None = Field(default=None, ge=1, le=50)
+    retry_wait_max_seconds: float | None = Field(default=None, ge=0)
+    retry_statuses: tuple[int, ...] = ()
+    """HTTP statuses that may pass, besides 408, 425, 429, 500, 502, 503 and 504."""
+    page_size: int | None = Field(default=None, ge=1, le=100_000)
+    paging: Paging = Paging()
+    body: Body = Body()
+    incremental: Incremental = Incremental()
+
+
+class Sftp(_Frozen):
+    """`[files.sftp]`: a folder on an SFTP server."""
+
+    host: str
+    port: int = 22
+    user: str
+    password: Secret | None = None
+    private_key: Path | None = None
+    known_hosts: Path
+    """OpenSSH known_hosts file: a server nobody vouched for is not spoken to."""
+    folder: str = "."
+
+
+class Format(_Frozen):
+    """`[files.format]`: what is inside the files."""
+
+    name: Literal["claims_xml", "tax_xml", "table", "c12", "json", "ndjson"]
+    encoding: str | None = None
+    """Of text files; None: recognised. `tcvn3` and `vni` name the two older Vietnamese encodings."""
+    delimiter: str | None = None
+    sheet: str | None = None
+    """Sheet of a workbook, by name or pattern; None: the first that has the header."""
+    capture: dict[str, str] = Field(default_factory=dict)
+    """Name → regular expression with one group, looked for in the cells above the header (`Kỳ báo cáo: (\\S+)`);
+    a record is mapped from it as `_capture.<name>`."""
+
+
+class FileTypes(_Frozen):
+    """What `[files]` and `[datasets.<name>]` may both say."""
+
+    pattern: tuple[str, ...] | None = None
+    """File names taken, as glob patterns; compressed files (`.gz`, `.zip`) are taken under the inner name too."""
+    format: Format | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_pattern(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and isinstance(given.get("pattern"), str):
+            return {**given, "pattern": (given["pattern"],)}
+        return given
+
+
+class Files(FileTypes):
+    """`[files]`: files dropped in a folder or on an SFTP server."""
+
+    folder: Path | None = None
+    sftp: Sftp | None = None
+    manifest: Literal["none", "sha256", "json"] = "none"
+    """How the agency says that a file is complete: nothing, `NAME.sha256` beside it, or `*.manifest.json` with
+    `{"files": [{"name", "bytes", "sha256"}]}`."""
+    settle_seconds: float = Field(default=60.0, ge=0)
+    """Without a manifest a file is left alone until it has not changed for this long."""
+    max_unpacked_bytes: int = Field(default=8 * 2**30, gt=0)
+    """A compressed file that unpacks to more than this, or to more than 200 times its size, is refused."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Files":
+        if self.folder is not None and self.sftp is not None:
+            raise ValueError("give one of folder and [files.sftp]")
+        return self
+
+
+class Database(_Frozen):
+    """`[database]`: tables or views of a database."""
+
+    url: str
+    """`postgresql://host:5432/name`, read by DuckDB's own extension; any other address SQLAlchemy knows."""
+    user: str | None = None
+    password: Secret | None = None
+    fetch_rows: int = Field(default=50_000, ge=1)
+    """Rows per piece (a durable checkpoint)."""
+    connections: int = Field(default=2, ge=1, le=16)
+    """Ranges read side by side."""
+
+
+class DatasetSource(FileTypes):
+    """`[datasets.<name>]`: one dataset of the contract."""
+
+    via: Via | None = None
+    """Which of [rest], [files], [database]; needed only where a source file has more than one."""
+    on_drift: OnDrift | None = None
+    fields: dict[str, FieldSource] | None = None
+    """Contract field → where it comes from; None: the source uses the contract's own names."""
+    ignore: tuple[str, ...] = ()
+    """Fields of the source that are knowingly not used; `*` and `?` as in file names."""
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Field of the source → the values that make a record one of this dataset; others are not received."""
+    path: str | None = None
+    """Behind `base_url`; None: the dataset's name."""
+    params: dict[str, str] = Field(default_factory=dict)
+    paging: Paging | None = None
+    body: Body | None = None
+    incremental: Incremental | None = None
+    record: str | None = None
+    """Which kind of record inside the files (`XML1`, `05-1/BK`, a sheet)."""
+    table: str | None = None
+    query: str | None = None
+    """A select in place of a table."""
+    changed: str | None = None
+    """Column that says when a row changed; None: every pull is a full one."""
+    range_column: str | None = None
+    """Whole-number or date column by which the table is read in ranges side by side."""
+
+
+class Source(_Frozen):
+    """A whole source file, checked against the contract of its registry."""
+
+    registry: RegistryName
+    description: str | None = None
+    on_drift: OnDrift = "fail"
+    """A field neither mapped nor ignored, or a mapped field no record has: the dataset is not landed (`fail`), records
+    that carry it are set aside (`quarantine`), or they are landed and the report names the field (`evolve`)."""
+    rest: Rest | None = None
+    files: Files | None = None
+    database: Database | None = None
+    datasets: dict[str, DatasetSource]
+    path: Path | None = None
+    """The file this was read from."""
+
+    @model_validator(mode="after")
+    def _keeps_the_contract(self) -> "Source":
+        known = load_contracts()[self.registry]
+        for name, found in self.datasets.items():
+            if name not in known:
+                raise ValueError(f"datasets.{name}: the contract of {self.registry} has {', '.join(known)}")
+            _check_dataset(known[name], found, self.via_of(name))
+        return self
+
+    def via_of(self, dataset: str) -> Via:
+        given: list[Via] = [via for via in ("rest", "files", "database") if getattr(self, via) is not None]
+        via = self.datasets[dataset].via
+        if via is not None and via in given:
+            return via
+        if via is None and len(given) == 1:
+            return given[0]
+        if not given:
+            raise ValueError("the source has none of [rest], [files] and [database]")
+        raise ValueError(f'datasets.{dataset}.via: choose one of {", ".join(given)}')
+
+    def drift_policy(self, dataset: str) -> OnDrift:
+        return self.datasets[dataset].on_drift or self.on_drift
+
+    @cached_property
+    def is_default_profile(self) -> bool:
+        return self.path is None
+
+
+def _check_dataset(contract: Dataset, found: DatasetSource, via: Via) -> None:
+    where = f"datasets.{contract.name}"
+    if via == "database" and (found.table is None) == (found.query is None):
+        raise ValueError(f"{where}: give exactly one of table and query")
+    if found.fields is None:
+        return
+    unknown = [name for name in found.fields if name not in contract.names]
+    if unknown:
+        raise ValueError(f"{where}.fields.{unknown[0]}: the contract has {', '.join(contract.names)}")
+    missing = [each.name for each in contract.fields if each.is_required and each.name not in found.fields]
+    if missing:
+        raise ValueError(
+            f"{where}.fields: the contract requires {', '.join(missing)}; map each, or give it a constant"
+            + (f' (updated_at may be from = "{PULLED_AT}")' if "updated_at" in missing else "")
+        )
+
+
+def source_of(settings: Settings, registry: str) -> Source:
+    """How the registry is reached: its source file, or the default wire profile where it names none.
+
+    Raises `ConfigurationError` naming file, key and remedy.
+    """
+    access = settings.registries[registry]  # type: ignore[index]
+    if access.source is not None:
+        return load_source(access.source, registry)
+    everything = {name: DatasetSource() for name in load_contracts()[registry]}
+    return Source(registry=registry, on_drift="evolve", rest=Rest(), datasets=everything)  # type: ignore[arg-type]
+
+
+def load_source(path: Path, registry: str | None = None) -> Source:
+    """Read a source file; `extends` starts from one that comes with the package (`connectors/sources/`).
+
+    Relative paths in it are relative to the file. Raises `ConfigurationError` naming file, key and remedy.
+    """
+    given = _read_toml(path)
+    if "extends" in given:
+        given = _merged(_packaged(str(given.pop("extends")), path), given)
+    if registry is not None and given.setdefault("registry", registry) != registry:
+        raise ConfigurationError(
+            f"the source file is one of {given['registry']}, not of {registry}",
+            where=f"{path}: registry",
+            remedy=f"name the right file in registries.{registry}.source",
+        )
+    try:
+        source = Source.model_validate({**given, "path": path})
+    except ValidationError as error:
+        raise _source_error(error, path) from error
+    return _with_absolute_paths(source, path.resolve().parent)
+
+
+def packaged_sources() -> dict[str, str]:
+    """Name → text of every source file that comes with the package."""
+    found = sorted((each for each in files("connectors").joinpath("sources").iterdir()), key=lambda each: each.name)
+    return {
+        each.name.removesuffix(".toml"): each.read_text(encoding="utf-8")
+        for each in found
+        if each.name.endswith(".toml")
+    }
+
+
+def _packaged(name: str, path: Path) -> dict[str, Any]:
+    known = packaged_sources()
+    if name not in known:
+        raise ConfigurationError(
+            f"there is no packaged source {name}", where=f"{path}: extends", remedy=f"choose one of: {', '.join(known)}"
+        )
+    return tomllib.loads(known[name])
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, table by table; a field's whole mapping is replaced, never mixed."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both_tables = isinstance(value, Mapping) and isinstance(below, Mapping)
+        is_mapping = both_tables and bool({"from", "join", "constant"} & value.keys())
+        merged[key] = _merged(below, value) if both_tables and not is_mapping else value  # type: ignore[arg-type]
+    return merged
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the source file cannot be read: {error.strerror}",
+            where=str(path),
+            remedy="correct the path in registries.<name>.source, or draft one with `doichieu sources new`",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"not valid TOML: {error}", where=str(path), remedy="correct that line") from error
+
+
+def _source_error(error: ValidationError, path: Path) -> ConfigurationError:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"] if part not in ("str", "SecretPlace", "[key]"))
+        said = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{key}: {said}" if key else said)
+    return ConfigurationError(
+        "; ".join(dict.fromkeys(lines)),
+        where=str(path),
+        remedy="correct the keys named; docs/sources.md describes every one of them",
+    )
+
+
+def _with_absolute_paths(source: Source, home: Path) -> Source:
+    updates: dict[str, Any] = {}
+    for table, keys in (("rest", ("client_cert", "client_key", "ca_file")), ("files", ("folder",))):
+        found = getattr(source, table)
+        if found is not None:
+            updates[table] = found.model_copy(update={key: home / value for key in keys if (value := getattr(found, key))})
+    if source.files is not None and source.files.sftp is not None:
+        sftp = source.files.sftp
+        changed = {key: home / value for key in ("private_key", "known_hosts") if (value := getattr(sftp, key))}
+        updates["files"] = updates["files"].model_copy(update={"sftp": sftp.model_copy(update=changed)})
+    return source.model_copy(update=updates)
+
+
+def access_of(access: RegistrySettings, rest: Rest) -> RegistrySettings:
+    """`[registries.<name>]` with what `[rest]` says otherwise.
+
+    Raises `ConfigurationError` where neither names an address, or a literal secret would leave this machine.
+    """
+    said = {
+        name: value
+        for name in (
+            "base_url",
+            "concurrency",
+            "timeout_seconds",
+            "attempts",
+            "retry_wait_max_seconds",
+            "page_size",
+        )
+        if (value := getattr(rest, name)) is not None
+    }
+    both = access.model_copy(update=said)
+    if both.base_url is None:
+        raise ConfigurationError(
+            "the address of the registry is not given",
+            where="[rest] base_url",
+            remedy="write base_url in the source file or in [registries.<name>]",
+        )
+    return both
+
+
+def read_secret(secret: Secret | None, *, where: str, address: str) -> str | None:
+    """The text of a secret; a literal one is refused unless `address` is on loopback."""
+    if isinstance(secret, SecretPlace):
+        return secret.read(where)
+    if secret is not None and not is_loopback(address):
+        raise ConfigurationError(
+            "a literal secret is refused outside loopback", where=where, remedy='write { env = "NAME" } or { file = … }'
+        )
+    return secret
