@@ -94,6 +94,10 @@ class RegistrySettings(_Frozen):
     retry_wait_max_seconds: float = Field(default=60.0, ge=0)
     overlap_minutes: int = Field(default=60, ge=0)
     """The next incremental pull starts this long before the last high-water mark: late commits are not missed."""
+    full_every_days: int | None = Field(default=None, ge=1)
+    """A full pull once the last one is this old: only a full delivery shows what was deleted without a tombstone."""
+    withdrawn_percent: float = Field(default=20.0, ge=0, le=100)
+    """A full delivery that lacks a larger share of what is held is not taken as deletions; the report says so."""
 
     @model_validator(mode="after")
     def _secret_is_kept_outside(self) -> "RegistrySettings":

@@ -12,14 +12,26 @@ from pathlib import Path
 
 import msgspec
 
+from common.errors import SourceError
 from common.files import DataFolder, sync_folder, write_json
 from common.settings import RegistrySettings
 from common.values import VIETNAM, stamp, today_in_vietnam
-from connectors.drift import RecordScanner, drift_of
-from connectors.landing import Landed, count_versions, land, missing_fields
-from connectors.manifests import AskedFor, LandedFile, PullKind, PullManifest, next_start, unfinished_pulls
+from connectors.drift import Drift, RecordScanner, drift_of
+from connectors.deletions import Withdrawn, withdraw
+from connectors.landing import Landed, Landing, count_versions, missing_fields
+from connectors.manifests import (
+    AskedFor,
+    DeliveredFile,
+    LandedFile,
+    PullKind,
+    PullManifest,
+    next_start,
+    unfinished_pulls,
+)
+from connectors.mapping import Mapping
 from connectors.overlap import drop_already_held
 from connectors.quarantine import QuarantineFile
+from connectors.source import OnDrift, Source
 from connectors.walk import Walk
 from contracts.loader import Dataset
 
@@ -33,6 +45,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     contract_version: str
     kind: PullKind
     asked: AskedFor
+    mapping: str = ""
 
 
 class _Begun(msgspec.Struct, frozen=True):
@@ -40,26 +53,65 @@ class _Begun(msgspec.Struct, frozen=True):
     started_at: datetime
 
 
-def query_for(
+@dataclass(frozen=True)
+class PullPlan:
+    """One dataset's next pull: what is asked, how it is mapped, and what is done about what does not fit."""
+
+    contract: Dataset
+    mapping: Mapping
+    query: Query
+    on_drift: OnDrift
+    described_in: str
+    """Where an engineer mends the mapping."""
+    withdrawn_percent: float
+
+
+def plan_pull(
+    source: Source,
     contract: Dataset,
-    finished: Sequence[PullManifest],
     access: RegistrySettings,
+    finished: Sequence[PullManifest],
     *,
+    address: str,
     since: datetime | None,
     full: bool,
-) -> Query:
-    """The next pull's query: from the manifests alone, unless `since` or `full` says otherwise."""
+    now: datetime,
+    asks_for_changes: bool = True,
+) -> PullPlan:
+    """The next pull of a dataset: from the manifests alone, unless `since` or `full` says otherwise.
+
+    `asks_for_changes` is false for a source that cannot be asked what changed: then everything is fetched. `address`
+    is where the records come from, as the manifest names it.
+    """
+    mapping = Mapping(contract, source.datasets[contract.name], source.via_of(contract.name))
     start = since if since is not None else next_start(finished, overlap_minutes=access.overlap_minutes)
     if start is not None and start.tzinfo is None:
         start = start.replace(tzinfo=VIETNAM)
-    if full or contract.is_fetched_whole:
+    is_due_in_full = since is None and _full_is_due(finished, access, now)
+    if full or contract.is_fetched_whole or not asks_for_changes or is_due_in_full:
         start = None
-    return Query(
-        source=access.base_url,
+    query = Query(
+        source=address,
         contract_version=contract.version,
         kind="full" if start is None else "incremental",
         asked=AskedFor(updated_since=start, limit=access.page_size),
+        mapping=mapping.fingerprint,
     )
+    return PullPlan(
+        contract,
+        mapping,
+        query,
+        source.drift_policy(contract.name),
+        f"{source.path or 'registries.' + contract.registry}: datasets.{contract.name}",
+        access.withdrawn_percent,
+    )
+
+
+def _full_is_due(finished: Sequence[PullManifest], access: RegistrySettings, now: datetime) -> bool:
+    if access.full_every_days is None:
+        return False
+    last = next((pull for pull in reversed(finished) if pull.kind == "full" and pull.offered), None)
+    return last is None or now - last.started_at >= timedelta(days=access.full_every_days)
 
 
 @dataclass(frozen=True)
@@ -94,20 +146,32 @@ class Draft:
     def __init__(
         self,
         data: DataFolder,
-        contract: Dataset,
-        query: Query,
+        plan: PullPlan,
         finished: Sequence[PullManifest],
         pull: str,
         started_at: datetime,
     ) -> None:
-        self.contract, self.query, self.pull, self.started_at = contract, query, pull, started_at
+        self.plan, self.pull, self.started_at = plan, pull, started_at
+        self.contract, self.query, self.mapping = plan.contract, plan.query, plan.mapping
+        contract = plan.contract
         self._data, self._finished = data, finished
         self.folder = data.pull(contract.registry, contract.name, pull)
         self._quarantine = data.quarantine(contract.registry, contract.name)
 
     def walk(self, number: int) -> Walk:
         """The first walk, or the second that follows where the first came up short."""
-        return Walk(self.folder / "pages" / str(number), RecordScanner(self.contract))
+        scanner = RecordScanner(self.mapping, sets_aside=self.plan.on_drift == "quarantine")
+        return Walk(self.folder / "pages" / str(number), scanner)
+
+    def landing(self, walk: Walk) -> Landing:
+        """The conversion of a walk's pages, those it already has included; it runs while further pages arrive."""
+        self._clear_parts()
+        landing = Landing(
+            walk, self.mapping, self.folder, started_at=self.started_at, today=today_in_vietnam(self.started_at)
+        )
+        for page in walk.pages:
+            landing.offer(page)
+        return landing
 
     def begin(self) -> None:
         """Write down the query, so that an interrupted pull is known again. Call before the first page is saved."""
@@ -118,30 +182,38 @@ class Draft:
     def arrival(self, walk: Walk) -> Arrival:
         if not walk.totals or walk.rows in walk.totals:
             return Arrival(walk.rows, walk.rows, walk.rows, tuple(walk.totals))
-        versions, keys = count_versions(walk, self.contract, self.folder)
+        versions, keys = count_versions(walk, self.mapping, self.folder, started_at=self.started_at)
         return Arrival(walk.rows, versions, keys, tuple(walk.totals))
 
-    def finish(self, walks: Sequence[Walk], *, clock: Callable[[], datetime]) -> PullManifest:
-        """Land the fuller of the walks, set bad records aside, write the manifest, and let the pages go."""
+    def finish(
+        self,
+        walks: Sequence[Walk],
+        *,
+        clock: Callable[[], datetime],
+        landing: Landing | None = None,
+        files: Sequence[DeliveredFile] = (),
+    ) -> PullManifest:
+        """Land the fuller of the walks, set bad records aside, write the manifest, and let the pages go.
+
+        `landing` is the conversion already under way for the first walk; `files` are those the records came in.
+        Raises `SourceError` where the delivery has left its mapping and the source file says that this fails.
+        """
         arrivals = [(self.arrival(walk), walk) for walk in walks]
         arrival, walk = max(reversed(arrivals), key=lambda pair: (pair[0].agrees, pair[0].versions))
-        self._clear_parts()
+        if landing is not None and walk is not walks[0]:
+            landing.abandon()
+            landing = None
+        landing = landing or self.landing(walk)
         set_aside = self._quarantine / f"{self.pull}.parquet"
         draft = set_aside.with_suffix(".draft")
         with QuarantineFile(draft, pull=self.pull) as quarantine:
-            landed = land(walk, self.contract, self.folder, quarantine, today=today_in_vietnam(self.started_at))
+            landed = landing.finish(quarantine)
+        drift = self._drift(walk, landed)
+        self._refuse_drift(drift)
         quarantined = quarantine.landed(name=set_aside.name)
-        already_held = 0
-        if self.query.asked.updated_since is not None:
-            landed, already_held = drop_already_held(
-                landed,
-                self.contract,
-                self.folder,
-                self._finished,
-                self._data,
-                since=self.query.asked.updated_since,
-            )
-        manifest = self._manifest(walk, arrival, landed, quarantined, already_held, clock())
+        landed, already_held = self._without_held(landed)
+        withdrawn = self._withdrawn(arrival, landed, draft if quarantined else None)
+        manifest = self._manifest(walk, arrival, landed, withdrawn, quarantined, already_held, drift, files, clock())
         sync_folder(self.folder)
         if quarantined is not None:
             draft.replace(set_aside)
@@ -150,16 +222,53 @@ class Draft:
         _tidy(self.folder)
         return manifest
 
+    def _drift(self, walk: Walk, landed: Landed) -> Drift:
+        missing = missing_fields(walk, self.mapping, landed)
+        return drift_of(self.contract, (page.found for page in walk.pages), rows=walk.rows, missing=missing)
+
+    def _refuse_drift(self, drift: Drift) -> None:
+        if not drift or self.plan.on_drift != "fail":
+            return
+        _discard(self._data, self.contract, self.folder)
+        raise SourceError(
+            f"the delivery has left its mapping: {drift}",
+            where=self.plan.described_in,
+            remedy="map each field or name it in ignore; on_drift = quarantine or evolve lands the rest meanwhile",
+        )
+
+    def _without_held(self, landed: Landed) -> tuple[Landed, int]:
+        since = self.query.asked.updated_since
+        if since is None:
+            return landed, 0
+        return drop_already_held(landed, self.contract, self.folder, self._finished, self._data, since=since)
+
+    def _withdrawn(self, arrival: Arrival, landed: Landed, set_aside: Path | None) -> Withdrawn:
+        """What a full delivery no longer holds; nothing where the delivery itself is in doubt."""
+        if self.query.kind != "full" or not self.contract.can_be_withdrawn:
+            return Withdrawn()
+        return withdraw(
+            landed,
+            self.contract,
+            self.folder,
+            self._finished,
+            self._data,
+            set_aside=set_aside,
+            is_whole=arrival.agrees,
+            percent_max=self.plan.withdrawn_percent,
+        )
+
     def _manifest(
         self,
         walk: Walk,
         arrival: Arrival,
         landed: Landed,
+        withdrawn: Withdrawn,
         quarantined: LandedFile | None,
         already_held: int,
+        drift: Drift,
+        files: Sequence[DeliveredFile],
         finished_at: datetime,
     ) -> PullManifest:
-        missing = missing_fields(walk, self.contract, landed)
         return PullManifest(
             pull=self.pull,
             registry=self.contract.registry,
@@ -171,16 +280,19 @@ class Draft:
             started_at=self.started_at,
             finished_at=finished_at,
             pages=len(walk.pages),
-            rows_received=walk.rows,
+            rows_received=walk.rows - landed.rows_left_out,
             rows_landed=landed.rows_landed,
             rows_quarantined=landed.rows_quarantined,
             rows_already_held=already_held,
+            rows_withdrawn=withdrawn.rows,
             total_announced=arrival.announced[-1] if arrival.announced else None,
             high_water_mark=self._high_water_mark(landed.newest),
-            parts=tuple(landed.parts),
+            parts=(*landed.parts, *withdrawn.parts),
             quarantine=quarantined,
-            drift=drift_of(self.contract, (page.found for page in walk.pages), rows=walk.rows, missing=missing),
-            warnings=tuple(self._warnings(arrival, landed)),
+            drift=drift,
+            warnings=(*self._warnings(arrival, landed), *withdrawn.warnings),
+            mapping=self.query.mapping,
+            files=tuple(files),
         )
 
     def _warnings(self, arrival: Arrival, landed: Landed) -> list[str]:
@@ -214,25 +326,30 @@ class Draft:
         self.folder.mkdir(parents=True, exist_ok=True)
 
 
-def open_draft(
-    data: DataFolder, contract: Dataset, query: Query, finished: Sequence[PullManifest], now: datetime
-) -> Draft:
+def open_draft(data: DataFolder, plan: PullPlan, finished: Sequence[PullManifest], now: datetime) -> Draft:
     """The interrupted pull of the same query, or a new one; interrupted pulls of another query are removed."""
+    contract, query = plan.contract, plan.query
     last = finished[-1].pull if finished else ""
     resumed: Draft | None = None
     for folder in reversed(unfinished_pulls(data, contract.registry, contract.name)):
         begun = _begun(folder)
         if resumed is None and begun is not None and begun.query == query and folder.name > last:
-            resumed = Draft(data, contract, query, finished, folder.name, begun.started_at)
+            resumed = Draft(data, plan, finished, folder.name, begun.started_at)
         else:
             _discard(data, contract, folder)
     if last:
         _tidy(data.pull(contract.registry, contract.name, last))
-    return resumed or Draft(data, contract, query, finished, _name_after(last, now), now)
+    return resumed or Draft(data, plan, finished, _name_after(last, now), now)
 
 
 def finish_not_offered(
-    data: DataFolder, contract: Dataset, access: RegistrySettings, finished: Sequence[PullManifest], now: datetime
+    data: DataFolder,
+    contract: Dataset,
+    access: RegistrySettings,
+    finished: Sequence[PullManifest],
+    now: datetime,
+    *,
+    address: str,
 ) -> PullManifest:
     """Record that the registry does not offer the dataset, once."""
     for folder in unfinished_pulls(data, contract.registry, contract.name):
@@ -245,7 +362,7 @@ def finish_not_offered(
         dataset=contract.name,
         contract_version=contract.version,
         kind="full",
-        source=access.base_url,
+        source=address,
         query=AskedFor(updated_since=None, limit=access.page_size),
         started_at=now,
         finished_at=now,

@@ -3,11 +3,16 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from connectors.mapping import Mapping as FieldMapping
+from connectors.mapping import unknown_names
 from contracts.loader import Dataset, Field
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LEARNED_FIELDS_MAX = 200
 _NUMBERS = ("int", "vnd")
@@ -51,18 +56,23 @@ class PageFindings(msgspec.Struct, frozen=True):
     new_fields: tuple[str, ...] = ()
     other_types: Mapping[str, Mapping[str, int]] = {}
     """Field → JSON type found instead of the contract's → records."""
+    refused: tuple[tuple[int, str], ...] = ()
+    """Position in the page (from 0) and the reason, for records with a field that is neither mapped nor ignored, where
+    the source file says that such records are set aside."""
+    absent: tuple[str, ...] = ()
+    """Mapped fields that a table of texts has no column for."""
 
 
 class RecordScanner:
-    """Looks at every record of a dataset once, for its keys and JSON types.
+    """Looks at every record of a dataset once, for its keys and, where the source uses the contract's names, JSON types.
 
     A page whose records all fit is decoded in one C call (about a million records a second). Only a page that does
     not fit is looked at record by record; a new field is then learned, so the pages after it are fast again.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._fields = {field.name: field for field in dataset.fields}
+    def __init__(self, mapping: FieldMapping, *, sets_aside: bool = False) -> None:
+        self.mapping, self._sets_aside = mapping, sets_aside
+        self._fields = {field.name: field for field in mapping.contract.fields} if mapping.is_identity else {}
         self._learned: list[str] = []
         self._decoder = self._fitting_decoder()
 
@@ -73,8 +83,26 @@ class RecordScanner:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return self._examine_each(rows)
 
+    def examine_table(self, rows: "pa.Table") -> PageFindings:
+        """`rows` is a table of texts; a column without any value says nothing."""
+        import pyarrow.compute as pc
+
+        present = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
+        unknown = unknown_names(self.mapping, present)
+        refused: list[tuple[int, str]] = []
+        for name in unknown if self._sets_aside else []:
+            positions: list[Any] = pc.indices_nonzero(pc.is_valid(rows[name])).to_pylist()
+            refused += [(position, _unknown(name)) for position in positions]
+        return PageFindings(
+            rows.num_rows,
+            new_fields=tuple(unknown),
+            refused=tuple(sorted(refused)),
+            absent=tuple(name for name in self.mapping.wire_names if name not in rows.column_names),
+        )
+
     def _fitting_decoder(self) -> "msgspec.json.Decoder[list[Any]]":
         wanted = [(name, _python_type(field)) for name, field in self._fields.items()]
+        wanted = wanted or [(name, Any) for name in self.mapping.wire_names]
         wanted += [(name, Any) for name in self._learned]
         # Wire names may be anything; attribute names may not.
         names = {f"f{number}": name for number, (name, _) in enumerate(wanted)}
@@ -85,7 +113,8 @@ class RecordScanner:
     def _examine_each(self, rows: bytes) -> PageFindings:
         raw = msgspec.json.decode(rows, type=list[msgspec.Raw])
         unreadable: list[tuple[int, str]] = []
-        new_fields: set[str] = set()
+        refused: list[tuple[int, str]] = []
+        names: set[str] = set()
         other: dict[str, Counter[str]] = {}
         for position, element in enumerate(raw):
             try:
@@ -96,23 +125,30 @@ class RecordScanner:
             if not isinstance(record, dict):
                 unreadable.append((position, f"record: not an object but {json_type(record)}"))
                 continue
-            self._note(record, new_fields, other)
-        self._learn(new_fields)
-        return PageFindings(len(raw), tuple(unreadable), tuple(sorted(new_fields)), other)
+            names.update(record)
+            self._note_types(record, other)
+            if self._sets_aside:
+                refused += [(position, _unknown(name)) for name in unknown_names(self.mapping, record)]
+        unknown = unknown_names(self.mapping, names)
+        # A field that sets its record aside has to be found in every record: it is never learned.
+        self._learn(names.difference(self.mapping.wire_names, unknown if self._sets_aside else ()))
+        return PageFindings(len(raw), tuple(unreadable), tuple(unknown), other, tuple(refused))
 
-    def _note(self, record: Mapping[str, Any], new_fields: set[str], other: dict[str, Counter[str]]) -> None:
+    def _note_types(self, record: Mapping[str, Any], other: dict[str, Counter[str]]) -> None:
         for name, value in record.items():
             field = self._fields.get(name)
-            if field is None:
-                new_fields.add(name)
-            elif value is not None and json_type(value) not in expected_json_types(field):
+            if field is not None and value is not None and json_type(value) not in expected_json_types(field):
                 other.setdefault(name, Counter())[json_type(value)] += 1
 
-    def _learn(self, new_fields: set[str]) -> None:
-        fresh = sorted(new_fields.difference(self._learned))
+    def _learn(self, names: set[str]) -> None:
+        fresh = sorted(names.difference(self._learned))
         if fresh and len(self._learned) + len(fresh) <= _LEARNED_FIELDS_MAX:
             self._learned += fresh
             self._decoder = self._fitting_decoder()
+
+
+def _unknown(name: str) -> str:
+    return f"{name}: neither mapped nor ignored"
 
 
 def drift_of(dataset: Dataset, pages: Iterable[PageFindings], *, rows: int, missing: Iterable[str]) -> Drift:

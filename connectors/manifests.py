@@ -33,6 +33,14 @@ class LandedFile(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class DeliveredFile(msgspec.Struct, frozen=True):
+    """A file some of a pull's records came in. `sha256` is of the file as the agency left it."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
 class PullManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What one finished pull asked, received, landed and set aside.
 
@@ -54,6 +62,8 @@ class PullManifest(msgspec.Struct, frozen=True, kw_only=True):
     rows_quarantined: int = 0
     rows_already_held: int = 0
     """Rows of the overlap that are, field for field, the version already in force: not landed a second time."""
+    rows_withdrawn: int = 0
+    """Tombstones written for records that a full delivery no longer holds; they lie in a part of their own."""
     total_announced: int | None = None
     high_water_mark: datetime | None = None
     parts: tuple[LandedFile, ...] = ()
@@ -61,6 +71,9 @@ class PullManifest(msgspec.Struct, frozen=True, kw_only=True):
     drift: Drift = NO_DRIFT
     warnings: tuple[str, ...] = ()
     offered: bool = True
+    mapping: str = ""
+    """Fingerprint of the dataset's part of the source file; empty for the default wire profile."""
+    files: tuple[DeliveredFile, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Finish the pull: from this moment its parts are in force."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from common.errors import ConfigurationError
 from common.settings import RegistryName, RegistrySettings, SecretPlace, Settings, WebAddress, is_loopback
+from connectors.parsing import is_way_of_writing
 from contracts.loader import Dataset, load_contracts
 
 OnDrift = Literal["fail", "quarantine", "evolve"]
@@ -79,6 +80,12 @@ class FieldSource(_Frozen):
     def _one_origin(self) -> "FieldSource":
         if sum(map(bool, (self.from_, self.join, self.constant is not None))) != 1:
             raise ValueError("give exactly one of from, join and constant")
+        for way in self.parse:
+            if not is_way_of_writing(way):
+                raise ValueError(
+                    f"parse = {way!r} is not known: write a date pattern of yyyy mm dd HH MM SS, epoch_seconds, "
+                    "epoch_milliseconds, number, or an amount as an example (1.234.567)"
+                )
         return self
 
     @property
@@ -278,6 +285,8 @@ class DatasetSource(FileTypes):
     incremental: Incremental | None = None
     record: str | None = None
     """Which kind of record inside the files (`XML1`, `05-1/BK`, a sheet)."""
+    records: dict[str, dict[str, FieldSource]] = Field(default_factory=dict)
+    """Several kinds of record that feed this dataset: kind → its fields, laid over `fields`."""
     table: str | None = None
     query: str | None = None
     """A select in place of a table."""
@@ -320,7 +329,7 @@ class Source(_Frozen):
             return given[0]
         if not given:
             raise ValueError("the source has none of [rest], [files] and [database]")
-        raise ValueError(f'datasets.{dataset}.via: choose one of {", ".join(given)}')
+        raise ValueError(f"datasets.{dataset}.via: choose one of {', '.join(given)}")
 
     def drift_policy(self, dataset: str) -> OnDrift:
         return self.datasets[dataset].on_drift or self.on_drift
@@ -334,15 +343,22 @@ def _check_dataset(contract: Dataset, found: DatasetSource, via: Via) -> None:
     where = f"datasets.{contract.name}"
     if via == "database" and (found.table is None) == (found.query is None):
         raise ValueError(f"{where}: give exactly one of table and query")
-    if found.fields is None:
-        return
-    unknown = [name for name in found.fields if name not in contract.names]
+    if found.record is not None and found.records:
+        raise ValueError(f"{where}: give one of record and records")
+    if found.fields is not None and not found.records:
+        _check_fields(contract, found.fields, f"{where}.fields")
+    for kind, fields in found.records.items():
+        _check_fields(contract, {**(found.fields or {}), **fields}, f"{where}.records.{kind}")
+
+
+def _check_fields(contract: Dataset, fields: Mapping[str, FieldSource], where: str) -> None:
+    unknown = [name for name in fields if name not in contract.names]
     if unknown:
-        raise ValueError(f"{where}.fields.{unknown[0]}: the contract has {', '.join(contract.names)}")
-    missing = [each.name for each in contract.fields if each.is_required and each.name not in found.fields]
+        raise ValueError(f"{where}.{unknown[0]}: the contract has {', '.join(contract.names)}")
+    missing = [each.name for each in contract.fields if each.is_required and each.name not in fields]
     if missing:
         raise ValueError(
-            f"{where}.fields: the contract requires {', '.join(missing)}; map each, or give it a constant"
+            f"{where}: the contract requires {', '.join(missing)}; map each, or give it a constant"
             + (f' (updated_at may be from = "{PULLED_AT}")' if "updated_at" in missing else "")
         )
 
@@ -441,7 +457,9 @@ def _with_absolute_paths(source: Source, home: Path) -> Source:
     for table, keys in (("rest", ("client_cert", "client_key", "ca_file")), ("files", ("folder",))):
         found = getattr(source, table)
         if found is not None:
-            updates[table] = found.model_copy(update={key: home / value for key in keys if (value := getattr(found, key))})
+            updates[table] = found.model_copy(
+                update={key: home / value for key in keys if (value := getattr(found, key))}
+            )
     if source.files is not None and source.files.sftp is not None:
         sftp = source.files.sftp
         changed = {key: home / value for key in ("private_key", "known_hosts") if (value := getattr(sftp, key))}

@@ -1,7 +1,7 @@
 """One walk over a dataset's pages, kept on disk: every page is a checkpoint an interrupted pull resumes from.
 
-A page is two files: `000001.rows.json` (the records as delivered) and `000001.page.json` (where the walk goes on,
-with length and checksum of the first). A page counts only when both agree, so a process may be killed at any write.
+A page is two files: `000001.rows.json` (the records as delivered; `.rows.parquet` where they came as a table of texts)
+and `000001.page.json` (where the walk goes on, with length and checksum of the first). A page counts only when both agree, so a process may be killed at any write.
 Against a power cut the files are forced to disk every few megabytes: that bounds what has to be fetched again.
 """
 
@@ -10,12 +10,17 @@ import shutil
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from common.files import sync_folder
 from connectors.drift import PageFindings, RecordScanner
 from connectors.envelope import Page
+from connectors.mapping import UNREADABLE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EMPTY_RECORD = b"{}"
 _FORCED_EVERY_BYTES = 16 * 2**20
@@ -32,6 +37,8 @@ class SavedPage(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     crc32: int
     found: PageFindings
+    is_table: bool = False
+    """The records came as a table of texts, not as JSON."""
 
 
 class Walk:
@@ -78,14 +85,52 @@ class Walk:
             crc32=zlib.crc32(page.rows),
             found=self._scanner.examine(page.rows),
         )
+        return self._keep(saved, page.rows)
+
+    def save_table(
+        self, rows: "pa.Table", *, asked: str | None, next_cursor: str | None, total: int | None = None
+    ) -> SavedPage:
+        """Keep a table of texts as the next page. Mapped columns it lacks are empty; others it has are drift.
+
+        Raises `OSError` where the disk refuses.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        whole = rows
+        for name in (*self._scanner.mapping.wire_names, UNREADABLE):
+            if name in rows.column_names:
+                continue
+            whole = whole.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        sink = pa.BufferOutputStream()
+        pq.write_table(whole, sink, compression="zstd")
+        content = sink.getvalue().to_pybytes()
+        saved = SavedPage(
+            number=len(self.pages) + 1,
+            asked=asked,
+            next_cursor=next_cursor,
+            total=total,
+            bytes=len(content),
+            crc32=zlib.crc32(content),
+            found=self._scanner.examine_table(rows),
+            is_table=True,
+        )
+        return self._keep(saved, content)
+
+    def _keep(self, saved: SavedPage, content: bytes) -> SavedPage:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(self.rows_file(saved.number), page.rows)
+        self._write(self._rows_file(saved.number, saved.is_table), content)
         self._commit(saved)
         self.pages.append(saved)
-        self._asked.add(asked)
+        self._asked.add(saved.asked)
         if self._unforced_bytes >= _FORCED_EVERY_BYTES or self.is_finished:
             self._force_to_disk()
         return saved
+
+    @property
+    def is_table(self) -> bool:
+        """Its pages are tables of texts; one walk has one kind of page."""
+        return bool(self.pages) and self.pages[0].is_table
 
     def set_aside(self, number: int, unreadable: Iterable[tuple[int, str]]) -> None:
         """Note further records of a page as unreadable: position in the page and reason."""
@@ -98,7 +143,7 @@ class Walk:
     def _commit(self, page: SavedPage) -> None:
         if page.found.unreadable:
             # The page once more, with empty records in place of unreadable ones: positions stay as delivered.
-            elements = self.delivered_records(page.number)
+            elements = [bytes(raw) for raw in _decoded(self._rows_file(page.number, is_table=False))]
             for position, _ in page.found.unreadable:
                 elements[position] = EMPTY_RECORD
             self._write(self._readable_file(page.number), b"[" + b",".join(elements) + b"]")
@@ -117,7 +162,10 @@ class Walk:
 
     def rows_file(self, number: int) -> Path:
         """The page's records exactly as delivered."""
-        return self.folder / f"{number:06}.rows.json"
+        return self._rows_file(number, self.pages[number - 1].is_table)
+
+    def _rows_file(self, number: int, is_table: bool) -> Path:
+        return self.folder / f"{number:06}.rows.{'parquet' if is_table else 'json'}"
 
     def readable_rows_file(self, number: int) -> Path:
         """The page's records as a JSON reader can take them."""
@@ -125,8 +173,10 @@ class Walk:
         return self.rows_file(number) if is_whole else self._readable_file(number)
 
     def delivered_records(self, number: int) -> list[bytes]:
-        raw = msgspec.json.decode(self.rows_file(number).read_bytes(), type=list[msgspec.Raw])
-        return [bytes(element) for element in raw]
+        """Each record of a page as JSON text."""
+        if self.pages[number - 1].is_table:
+            return _records_of_table(self.rows_file(number))
+        return [bytes(element) for element in _decoded(self.rows_file(number))]
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -139,13 +189,24 @@ class Walk:
         return self.folder / f"{number:06}.readable.json"
 
 
+def _decoded(rows_file: Path) -> list[msgspec.Raw]:
+    return msgspec.json.decode(rows_file.read_bytes(), type=list[msgspec.Raw])
+
+
+def _records_of_table(path: Path) -> list[bytes]:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(path).to_pylist()
+    return [msgspec.json.encode({name: value for name, value in row.items() if value is not None}) for row in rows]
+
+
 def _durable_pages(folder: Path) -> list[SavedPage]:
     """The unbroken chain of pages from the first; what lies behind a gap or a damaged page is not used."""
     pages: list[SavedPage] = []
     for path in sorted(folder.glob("[0-9]*.page.json")):
         try:
             page = msgspec.json.decode(path.read_bytes(), type=SavedPage)
-            rows = (folder / f"{page.number:06}.rows.json").read_bytes()
+            rows = (folder / f"{page.number:06}.rows.{'parquet' if page.is_table else 'json'}").read_bytes()
         except (msgspec.DecodeError, FileNotFoundError):
             break
         follows = page.number == len(pages) + 1 and (not pages or page.asked == pages[-1].next_cursor)

@@ -79,6 +79,11 @@ class Dataset:
         """The name of this source in every later layer."""
         return f"{self.registry}_{self.name}"
 
+    @property
+    def can_be_withdrawn(self) -> bool:
+        """Its records have versions and tombstones; a dataset fetched whole each time needs neither."""
+        return "deleted" in self.names and "updated_at" in self.names and not self.is_fetched_whole
+
     def field(self, name: str) -> Field:
         return next(field for field in self.fields if field.name == name)
 

@@ -20,6 +20,7 @@ _PATTERNS = {
     "partial_date": r"^\d{4}(-\d{2}(-\d{2})?)?$",
     "timestamp": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?$",
 }
+_PLAIN_TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$"
 _EXPECTED = {
     "str": "text",
     "int": "a whole number",
@@ -63,6 +64,48 @@ def reasons_expression(dataset: Dataset, *, today: date) -> str:
         return f"list_concat({everything}, {_reason_list(of_living)})"
     is_tombstone = f"({_present(dataset.field('deleted'))} = 'true') is true"
     return f"list_concat({everything}, case when {is_tombstone} then [] else {_reason_list(of_living)} end)"
+
+
+def plain_expression(dataset: Dataset, *, today: date) -> str:
+    """SQL, true for records that keep the contract in its plainest writing, as nearly all do; null or false: look closer.
+
+    Where it is true `reasons_expression` is empty and `plain_typed_expression` gives what `typed_expression` gives, at a
+    fraction of the cost: no regular expression is rewritten, no list is built.
+    """
+    return " and ".join(f"({_plain(field, today)})" for field in dataset.fields)
+
+
+def plain_typed_expression(field: Field) -> str:
+    """`typed_expression` for records that are plain."""
+    text = f'"{field.name}"'
+    return text if field.duckdb_type == "VARCHAR" else f"{text}::{field.duckdb_type}"
+
+
+def _plain(field: Field, today: date) -> str:
+    text = f'"{field.name}"'
+    if field.valid_values:
+        plain = f"{text} in ({', '.join(map(_quote, field.valid_values))})"
+    elif field.pattern:
+        plain = f"regexp_matches({text}, {_quote(field.pattern)}) and {_is_bare(text)}"
+    else:
+        plain = {
+            "int": f"regexp_full_match({text}, '-?\\d{{1,18}}')",
+            "vnd": f"regexp_full_match({text}, '-?\\d{{1,18}}')",
+            "bool": f"{text} in ('true', 'false')",
+            "date": f"try_cast({text} as date)::varchar = {text} and length({text}) = 10",
+            "partial_date": f"try_cast({text} as date)::varchar = {text} and length({text}) = 10",
+            "month": f"regexp_matches({text}, {_quote(_PATTERNS['month'])})",
+            "timestamp": f"regexp_matches({text}, {_quote(_PLAIN_TIME)}) and try_cast({text} as timestamptz) is not null",
+            "str": _is_bare(text),
+        }.get(field.type, "false")
+    if field.is_never_future:
+        plain = f"{plain} and {text} <= '{today.isoformat()}'"
+    return plain if field.is_required else f"{text} is null or {plain}"
+
+
+def _is_bare(text: str) -> str:
+    """Opens with a character that is neither blank nor an opening bracket."""
+    return f"({text} >= '!' and {text} < '[' or {text} >= '\\' and {text} < '{{' or {text} >= '|')"
 
 
 def key_expression(dataset: Dataset) -> str:
