@@ -16,8 +16,8 @@ from common.errors import SourceError
 from common.files import DataFolder, sync_folder, write_json
 from common.settings import RegistrySettings
 from common.values import VIETNAM, stamp, today_in_vietnam
-from connectors.drift import Drift, RecordScanner, drift_of
 from connectors.deletions import Withdrawn, withdraw
+from connectors.drift import Drift, RecordScanner, drift_of
 from connectors.landing import Landed, Landing, count_versions, missing_fields
 from connectors.manifests import (
     AskedFor,
@@ -77,23 +77,25 @@ def plan_pull(
     full: bool,
     now: datetime,
     asks_for_changes: bool = True,
+    only_adds: bool = False,
 ) -> PullPlan:
     """The next pull of a dataset: from the manifests alone, unless `since` or `full` says otherwise.
 
-    `asks_for_changes` is false for a source that cannot be asked what changed: then everything is fetched. `address`
-    is where the records come from, as the manifest names it.
+    `asks_for_changes` is false for a source that cannot be asked what changed: then everything is fetched. `only_adds`
+    is true for files, which never say what is missing. `address` is where the records come from, as the manifest names
+    it.
     """
     mapping = Mapping(contract, source.datasets[contract.name], source.via_of(contract.name))
     start = since if since is not None else next_start(finished, overlap_minutes=access.overlap_minutes)
     if start is not None and start.tzinfo is None:
         start = start.replace(tzinfo=VIETNAM)
     is_due_in_full = since is None and _full_is_due(finished, access, now)
-    if full or contract.is_fetched_whole or not asks_for_changes or is_due_in_full:
+    if full or contract.is_fetched_whole or not asks_for_changes or is_due_in_full or only_adds:
         start = None
     query = Query(
         source=address,
         contract_version=contract.version,
-        kind="full" if start is None else "incremental",
+        kind="full" if start is None and not only_adds else "incremental",
         asked=AskedFor(updated_since=start, limit=access.page_size),
         mapping=mapping.fingerprint,
     )
@@ -313,7 +315,8 @@ class Draft:
         mark = None if newest is None else min(newest, self.started_at)
         since = self.query.asked.updated_since
         if since is None:
-            return mark or previous
+            is_first_or_full = self.query.kind == "full" or previous is None or mark is None
+            return (mark or previous) if is_first_or_full else max(previous, mark)
         if previous is None or since > previous:
             # `--since` left out what lies before: the next pull has to start where this one was not asked to.
             return previous
