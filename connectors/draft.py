@@ -315,8 +315,9 @@ class Draft:
         mark = None if newest is None else min(newest, self.started_at)
         since = self.query.asked.updated_since
         if since is None:
-            is_first_or_full = self.query.kind == "full" or previous is None or mark is None
-            return (mark or previous) if is_first_or_full else max(previous, mark)
+            if self.query.kind == "full" or previous is None or mark is None:
+                return mark or previous
+            return max(previous, mark)
         if previous is None or since > previous:
             # `--since` left out what lies before: the next pull has to start where this one was not asked to.
             return previous

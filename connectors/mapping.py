@@ -3,7 +3,8 @@
 import fnmatch
 import hashlib
 import re
-from collections.abc import Iterable, Mapping as Table
+from collections.abc import Iterable
+from collections.abc import Mapping as Table
 from functools import cached_property
 
 from connectors.parsing import parsed, quoted

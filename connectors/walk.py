@@ -1,8 +1,9 @@
 """One walk over a dataset's pages, kept on disk: every page is a checkpoint an interrupted pull resumes from.
 
 A page is two files: `000001.rows.json` (the records as delivered; `.rows.parquet` where they came as a table of texts)
-and `000001.page.json` (where the walk goes on, with length and checksum of the first). A page counts only when both agree, so a process may be killed at any write.
-Against a power cut the files are forced to disk every few megabytes: that bounds what has to be fetched again.
+and `000001.page.json` (where the walk goes on, with length and checksum of the first). A page counts only when both
+agree, so a process may be killed at any write. Against a power cut the files are forced to disk every few megabytes:
+that bounds what has to be fetched again.
 """
 
 import os
