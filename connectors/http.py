@@ -1,53 +1,82 @@
-"""The default wire profile over HTTP: one client per registry, idempotent reads retried, errors that say what to do."""
+"""A registry over HTTP: one client per registry, idempotent reads retried, errors that say what to do."""
 
+import asyncio
 import contextlib
-import email.utils
-import re
+import logging
 import socket
 import ssl
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import httpx
-import msgspec
 import stamina
 import stamina.instrumentation
+from aiolimiter import AsyncLimiter
 
 from common.errors import SourceError
 from common.settings import RegistrySettings
-from connectors.envelope import BrokenBody, Page, open_envelope
-from connectors.oauth import AccessToken, TokenAnswer
+from connectors.ahead import Ahead
+from connectors.bodies import Opened, open_body
+from connectors.credentials import Shown, bare_address, client_context, credentials_of
+from connectors.envelope import BrokenBody, Page
+from connectors.inflate import BODY_BYTES_MAX, Swollen, inflate
+from connectors.oauth import TokenAnswer
+from connectors.paging import COUNTED_KINDS, Position, UnknownState, address_of, address_of_number, links_of, page_of
+from connectors.reading import Question, reading_of, with_query
+from connectors.refusals import (
+    BUSY,
+    Refused,
+    TryAgain,
+    Unreachable,
+    announced_total,
+    problem_text,
+    remedy_for,
+    retry_after,
+    root_of,
+    untrusted,
+    wait_before_next,
+)
+from connectors.source import DatasetSource, Rest, access_of
 
-_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+__all__ = ["Refused", "RegistryClient", "Unreachable"]
+
 _FIRST_WAIT_SECONDS = 0.2
+_IN_A_THREAD_BYTES = 64 * 2**10
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "doichieu"}
 
 
-class Unreachable(SourceError):
-    """Nobody answers at the registry's address: its other datasets need not be tried."""
+@dataclass(frozen=True)
+class _Answer:
+    """Status, headers and body, the body as it came over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_framed(self) -> bool:
+        return any(name in self.headers for name in ("Content-Length", "Transfer-Encoding", "Content-Encoding"))
+
+    def plain(self, where: str) -> bytes:
+        return inflate(self.content, self.headers.get("Content-Encoding", ""), where=where)
 
 
-class Refused(SourceError):
-    """The registry answers, but not with records. `status` is its HTTP status."""
+@dataclass(frozen=True)
+class _Found:
+    """A page taken apart, before it is said where the walk goes on."""
 
-    def __init__(self, what: str, *, status: int, where: str = "", remedy: str = "") -> None:
-        super().__init__(what, where=where, remedy=remedy)
-        self.status = status
-
-
-class _TryAgain(Exception):
-    """A fault that may pass. `wait` is what the registry asked for, in seconds."""
-
-    def __init__(self, error: SourceError, wait: float | None = None) -> None:
-        super().__init__(error.what)
-        self.error, self.wait = error, wait
+    opened: Opened
+    links: Mapping[str, str]
 
 
 class RegistryClient:
     """Reads pages of one registry. Use as an async context manager.
 
-    Raises `ConfigurationError` on construction where the secret cannot be found.
+    `rest` is what the source file says of it; None: the default wire profile.
+    Raises `ConfigurationError` on construction where a secret or certificate cannot be found.
     """
 
     def __init__(
@@ -57,29 +86,21 @@ class RegistryClient:
         *,
         clock: Callable[[], datetime],
         attempts: int | None = None,
+        rest: Rest | None = None,
     ) -> None:
-        self._settings, self._registry, self._clock = settings, registry, clock
-        self._attempts = attempts or settings.attempts
-        secret = settings.secret(registry=registry)
-        self._token: AccessToken | None = None
-        if settings.token_url is not None and settings.client_id is not None:
-            self._token = AccessToken(
-                registry=registry,
-                url=settings.token_url,
-                client_id=settings.client_id,
-                secret=secret,
-                post=self._post,
-            )
-        # stamina's own hooks write a warning line per retry to stderr, in the middle of progress bars.
+        self._settings = settings if rest is None else access_of(settings, rest)
+        self._rest, self._registry, self._clock = rest, registry, clock
+        self._attempts = attempts or self._settings.attempts
+        self._busy = BUSY.union(rest.retry_statuses if rest else ())
+        self._base_url = bare_address(self._settings.base_url)
+        self._credentials = credentials_of(self._settings, rest, registry=registry, post=self._post)
+        rate = rest.requests_per_second if rest else None
+        self._pace = AsyncLimiter(1, 1 / rate) if rate else contextlib.nullcontext()
+        # stamina's own hooks write a warning line per retry to stderr, in the middle of progress bars;
+        # httpx notes every address it asks, and with it a key that travels in the query.
         stamina.instrumentation.set_on_retry_hooks(())
-        self._http = httpx.AsyncClient(
-            # Whoever does not even take the connection will not take it later either.
-            timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds)),
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "doichieu"},
-            limits=httpx.Limits(max_connections=settings.concurrency + 1),
-            # A machine's proxy cannot reach the machine's own loopback.
-            mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
-        )
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._http = _http_client(self._settings, rest)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -91,23 +112,86 @@ class RegistryClient:
         await self._http.__aexit__(kind, error, trace)
 
     async def fetch_page(
-        self, dataset: str, *, limit: int, updated_since: datetime | None = None, cursor: str | None = None
+        self,
+        dataset: str,
+        *,
+        limit: int,
+        updated_since: datetime | None = None,
+        cursor: str | None = None,
+        of: DatasetSource | None = None,
     ) -> Page:
-        """One page of `{base_url}/{dataset}`; asked again while the fault may pass.
+        """One page of the dataset; asked again while the fault may pass.
 
+        `cursor` is the `next_cursor` of the page before, `of` what the source file says of the dataset.
         Raises `Unreachable`, `Refused` (with the status) or another `SourceError` once the tries are used up.
         """
-        params: dict[str, str] = {"limit": str(limit)}
-        if updated_since is not None:
-            # `Z`, not `+00:00`: servers that forget to decode a plus sign exist.
-            params["updated_since"] = updated_since.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        if cursor is not None:
-            params["cursor"] = cursor
-        where = f"{self._settings.base_url}/{dataset}"
+        question = self._question(dataset, limit, updated_since, of)
+        with _other_paging(question):
+            address = address_of(question, cursor)
+        try:
+            return self._page(question, cursor, await self._find(question, address, is_first=cursor is None))
+        except Refused as error:
+            return self._end_or_raise(question, cursor, error)
+
+    async def pages(
+        self,
+        dataset: str,
+        *,
+        limit: int,
+        updated_since: datetime | None = None,
+        start: str | None = None,
+        of: DatasetSource | None = None,
+    ) -> AsyncIterator[tuple[str | None, Page]]:
+        """Every page from `start` on (None: the first), each with the cursor it was asked by, in order.
+
+        With paging by page number or offset up to `prefetch` pages are on their way at a time. Close the iterator
+        (`contextlib.aclosing`) to call off what is on its way. Raises what `fetch_page` raises.
+        """
+        question = self._question(dataset, limit, updated_since, of)
+        paging = question.reading.paging
+        is_ahead = paging.kind in COUNTED_KINDS and paging.prefetch > 1
+        state, is_finished = start, False
+        async with Ahead(lambda number: self._find_number(question, number)) as ahead:
+            while not is_finished:
+                if is_ahead:
+                    page = await self._take(question, state, ahead)
+                else:
+                    page = await self.fetch_page(dataset, limit=limit, updated_since=updated_since, cursor=state, of=of)
+                yield state, page
+                state, is_finished = page.next_cursor, page.next_cursor is None
+
+    async def _take(self, question: Question, state: str | None, ahead: Ahead[_Found]) -> Page:
+        with _other_paging(question):
+            position = Position.read(state)
+        try:
+            found = await ahead.take(position.number(question.reading), position.ahead(question))
+            return self._page(question, state, found)
+        except Refused as error:
+            return self._end_or_raise(question, state, error)
+
+    async def _find_number(self, question: Question, number: int) -> _Found:
+        is_first = number == Position().number(question.reading)
+        return await self._find(question, address_of_number(question, number), is_first=is_first)
+
+    def _question(self, dataset: str, limit: int, updated_since: datetime | None, of: DatasetSource | None) -> Question:
+        return reading_of(self._rest, self._base_url, dataset, of).ask(updated_since, limit=limit)
+
+    def _page(self, question: Question, state: str | None, found: _Found) -> Page:
+        unsaid = tuple(self._credentials.params)
+        return page_of(found.opened, question, state=state, links=found.links, unsaid=unsaid)
+
+    def _end_or_raise(self, question: Question, state: str | None, error: Refused) -> Page:
+        """A refusal behind the last page is the end of the walk."""
+        is_counted = question.reading.paging.kind in COUNTED_KINDS
+        if is_counted and Position.read(state).is_past_the_end(error.status, question.reading):
+            return Page(b"[]", None, None)
+        raise error
+
+    async def _find(self, question: Question, address: str, *, is_first: bool) -> _Found:
         longest = self._settings.retry_wait_max_seconds
         try:
             async for attempt in stamina.retry_context(
-                on=_wait_before_next,
+                on=wait_before_next,
                 attempts=self._attempts,
                 timeout=None,
                 wait_initial=min(_FIRST_WAIT_SECONDS, longest),
@@ -115,159 +199,163 @@ class RegistryClient:
                 wait_jitter=min(_FIRST_WAIT_SECONDS, longest),
             ):
                 with attempt:
-                    return await self._read_page(where, params)
-        except _TryAgain as spent:
+                    return await self._read(question, address, is_first)
+        except TryAgain as spent:
             raise spent.error from spent.__cause__
         raise AssertionError("unreachable: retry_context returns or raises")
 
-    async def _read_page(self, where: str, params: dict[str, str]) -> Page:
-        response = await self._get(where, params)
-        if response.status_code != 200:
-            raise self._refusal(response, where)
+    async def _read(self, question: Question, address: str, is_first: bool) -> _Found:
+        where = question.reading.address
+        answer, shown = await self._get(address, where)
+        if answer.status == 204 and (question.is_incremental or not is_first):
+            return _Found(Opened(b"[]", 0), {})
+        is_some_records = answer.status == 206 and not answer.headers.get("Content-Range", "bytes").startswith("bytes")
+        if answer.status != 200 and not is_some_records:
+            raise self._refusal(answer, where, question, shown)
         try:
-            return open_envelope(response.content, where=where)
+            if len(answer.content) < _IN_A_THREAD_BYTES:
+                return _found(answer, question)
+            return await asyncio.to_thread(_found, answer, question)
         except BrokenBody as error:
-            raise _TryAgain(
+            raise TryAgain(
                 SourceError(
-                    "the answer breaks off or is damaged, on every try",
+                    f"the answer breaks off or is damaged, on every try ({error})",
                     where=where,
                     remedy="tell the agency: status 200 with a body that is not whole; a smaller page_size may help",
                 )
             ) from error
 
-    async def _get(self, where: str, params: dict[str, str]) -> httpx.Response:
-        if self._token is None:
-            return await self._send("GET", where, params=params)
-        token = await self._token.text()
-        response = await self._send("GET", where, params=params, headers={"Authorization": f"Bearer {token}"})
-        if response.status_code == 401:
-            self._token.drop(token)
-            token = await self._token.text()
-            response = await self._send("GET", where, params=params, headers={"Authorization": f"Bearer {token}"})
-        return response
+    async def _get(self, address: str, where: str) -> tuple[_Answer, Shown]:
+        common = dict(self._rest.headers) if self._rest else {}
+        shown = await self._credentials.show()
+        answer = await self._send("GET", with_query(address, shown.params), {**common, **shown.headers}, where=where)
+        if answer.status == 401 and self._credentials.renew(shown):
+            shown = await self._credentials.show()
+            address = with_query(address, shown.params)
+            answer = await self._send("GET", address, {**common, **shown.headers}, where=where)
+        return answer, shown
 
     async def _post(self, url: str, headers: dict[str, str], form: str) -> TokenAnswer:
-        response = await self._send("POST", url, headers=headers, content=form)
-        if response.status_code in _BUSY:
-            raise self._refusal(response, url)
-        return TokenAnswer(response.status_code, response.content)
+        answer = await self._send("POST", url, headers, where=url, content=form)
+        if answer.status in self._busy:
+            raise self._refusal(answer, url)
+        try:
+            return TokenAnswer(answer.status, answer.plain(url))
+        except BrokenBody as error:
+            raise TryAgain(SourceError("the token endpoint's answer breaks off", where=url)) from error
 
     async def _send(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        content: str | None = None,
-    ) -> httpx.Response:
+        self, method: str, url: str, headers: Mapping[str, str], *, where: str, content: str | None = None
+    ) -> _Answer:
         try:
-            return await self._http.request(method, url, params=params, headers=headers, content=content)
+            async with self._pace, self._http.stream(method, url, headers=headers, content=content) as response:
+                return _Answer(response.status_code, response.headers, await _whole(response, where))
         except httpx.RequestError as error:
-            failure = _connection_error(error, url, self._settings.timeout_seconds)
-            if _root(error, ssl.SSLCertVerificationError) is not None:
+            failure = untrusted(error, where)
+            # Neither a wrong certificate nor a missing one comes right by itself.
+            if failure is not None and failure.lasts:
                 raise failure from error
-            raise _TryAgain(failure) from error
+            proxy = self._rest.proxy if self._rest else None
+            raise TryAgain(failure or _connection_error(error, where, self._settings, proxy)) from error
 
-    def _refusal(self, response: httpx.Response, where: str) -> Exception:
-        status = response.status_code
-        said = _problem_text(response)
-        error = Refused(
-            f"the registry answers {status}{said}", status=status, where=where, remedy=_remedy(status, self._registry)
-        )
+    def _refusal(
+        self, answer: _Answer, where: str, question: Question | None = None, shown: Shown | None = None
+    ) -> Exception:
+        status = answer.status
+        said = ""
+        with contextlib.suppress(BrokenBody, SourceError):
+            said = self._credentials.blotted(problem_text(answer.plain(where)), shown)
+        is_described = self._rest is not None and question is not None
+        path_key = f"[datasets.{question.reading.dataset}] path" if is_described and question else None
+        remedy = remedy_for(status, registry=self._registry, credentials=self._credentials.remedy, path_key=path_key)
+        error = Refused(f"the registry answers {status}{said}", status=status, where=where, remedy=remedy)
         # A fresh token may be refused once more where a gateway has not heard of it yet.
-        if status not in _BUSY and not (status == 401 and self._token is not None):
+        if status not in self._busy and not (status == 401 and self._credentials.token is not None):
             return error
-        wait = _retry_after(response, self._clock())
-        return _TryAgain(error, None if wait is None else min(wait, self._settings.retry_wait_max_seconds))
+        wait = retry_after(answer.headers, self._clock())
+        return TryAgain(error, None if wait is None else min(wait, self._settings.retry_wait_max_seconds))
 
 
-def _wait_before_next(error: Exception) -> bool | float:
-    if not isinstance(error, _TryAgain):
-        return False
-    return True if error.wait is None else error.wait
+def _http_client(settings: RegistrySettings, rest: Rest | None) -> httpx.AsyncClient:
+    verify: ssl.SSLContext | bool = True
+    if rest is not None and (rest.ca_file or rest.client_cert):
+        verify = client_context(rest, httpx.create_ssl_context)
+    proxy = rest.proxy if rest else None
+    prefetch = rest.paging.prefetch if rest else 1
+    return httpx.AsyncClient(
+        # Whoever does not even take the connection will not take it later either; waiting for a turn is no fault.
+        timeout=httpx.Timeout(settings.timeout_seconds, connect=min(10.0, settings.timeout_seconds), pool=None),
+        headers=_HEADERS,
+        limits=httpx.Limits(max_connections=settings.concurrency * prefetch + 1),
+        verify=verify,
+        proxy=proxy,
+        # A machine's proxy cannot reach the machine's own loopback.
+        mounts={} if proxy else {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+    )
 
 
-def _retry_after(response: httpx.Response, now: datetime) -> float | None:
-    """Seconds the registry asks to wait: a number, or a date held against its own clock (RFC 9110, section 10.2.3)."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    with contextlib.suppress(ValueError, TypeError):
-        until = email.utils.parsedate_to_datetime(text)
-        theirs = response.headers.get("Date")
-        since = email.utils.parsedate_to_datetime(theirs) if theirs else now
-        return max(0.0, (until - since).total_seconds())
-    return None
+async def _whole(response: httpx.Response, where: str) -> bytes:
+    """The body as it comes over the wire: httpx itself takes half a gzip stream for a whole one."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_raw():
+        parts.append(part)
+        size += len(part)
+        if size > BODY_BYTES_MAX:
+            raise Swollen(
+                f"the answer is larger than {BODY_BYTES_MAX // 2**20} MiB",
+                where=where,
+                remedy="ask for smaller pages, or have the agency deliver files",
+            )
+    return b"".join(parts)
 
 
-class _Problem(msgspec.Struct):
-    title: str | None = None
-    detail: str | None = None
+def _found(answer: _Answer, question: Question) -> _Found:
+    reading = question.reading
+    opened = open_body(answer.plain(reading.address), reading, is_framed=answer.is_framed)
+    if reading.paging.total_header is not None:
+        total = announced_total(answer.headers.get(reading.paging.total_header, ""))
+        opened = opened if total is None else replace(opened, total=total)
+    return _Found(opened, links_of(answer.headers.get("Link", "")))
 
 
-def _problem_text(response: httpx.Response) -> str:
-    """Title and detail of an RFC 9457 problem document, long numbers blotted out: they may be a person's."""
+@contextlib.contextmanager
+def _other_paging(question: Question) -> Iterator[None]:
+    """A walk begun under another kind of paging has to begin again, like one whose cursor the registry forgot."""
     try:
-        problem = msgspec.json.decode(response.content, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    text = ": ".join(part for part in (problem.title, problem.detail) if part)
-    return f" ({re.sub('[0-9]{6,}', '…', text)[:200]})" if text else ""
+        yield
+    except UnknownState:
+        raise Refused(
+            "the walk was begun under another kind of paging",
+            status=410,
+            where=question.reading.address,
+            remedy="pull again: the dataset is read from its first page",
+        ) from None
 
 
-def _remedy(status: int, registry: str) -> str:
-    if status == 401:
-        return f"check registries.{registry}.client_id and client_secret: a fresh token is refused as well"
-    if status == 403:
-        return "ask the agency to let this client read the dataset"
-    if status == 404:
-        return f"check registries.{registry}.base_url, or leave the dataset out of registries.{registry}.datasets"
-    if status in _BUSY:
-        return f"try later: the registry stayed busy for every one of registries.{registry}.attempts tries"
-    if 300 <= status < 400:
-        return f"the registry has moved: write its new address in registries.{registry}.base_url"
-    return "ask the agency what this status means for this query"
-
-
-def _connection_error(error: httpx.RequestError, url: str, timeout: float) -> SourceError:
+def _connection_error(
+    error: httpx.RequestError, where: str, settings: RegistrySettings, proxy: str | None
+) -> SourceError:
     if isinstance(error, httpx.TimeoutException):
         # A host that takes the connection but is slow with one answer may be quick with the next dataset.
         kind = Unreachable if isinstance(error, httpx.ConnectTimeout) else SourceError
-        return kind(
-            "no answer in time" if kind is Unreachable else f"no answer within {timeout:g} seconds",
-            where=url,
-            remedy="check the network, or raise timeout_seconds",
-        )
-    if _root(error, socket.gaierror) is not None:
+        said = "no answer in time" if kind is Unreachable else f"no answer within {settings.timeout_seconds:g} seconds"
+        return kind(said, where=where, remedy="check the network, or raise timeout_seconds")
+    behind = " of the proxy ([rest] proxy)" if proxy else " in base_url"
+    if isinstance(error, httpx.ProxyError):
+        return Unreachable("the proxy refuses to connect", where=where, remedy="check [rest] proxy with its keeper")
+    if root_of(error, socket.gaierror) is not None:
         return Unreachable(
-            "the host name is not known", where=url, remedy="check the address in base_url, and the name server"
-        )
-    tls = _root(error, ssl.SSLError)
-    if isinstance(tls, ssl.SSLError):
-        return Unreachable(
-            f"no TLS connection: {tls.reason or 'certificate refused'}",
-            where=url,
-            remedy="check the registry's certificate; name the agency's CA file in SSL_CERT_FILE",
+            "the host name is not known", where=where, remedy=f"check the address{behind}, and the name server"
         )
     if isinstance(error, httpx.ConnectError):
         return Unreachable(
             "nobody listens there: the connection is refused",
-            where=url,
-            remedy="check that the registry is up, its port in base_url, and the firewall",
+            where=where,
+            remedy=f"check that the registry is up, the port{behind}, and the firewall",
         )
     return SourceError(
         "the connection breaks while the answer is read, on every try",
-        where=url,
+        where=where,
         remedy="check the network and the registry's gateway; a smaller page_size may help",
     )
-
-
-def _root(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """The first cause of that kind; httpx and anyio wrap the operating system's own error."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, kind):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return None

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import msgspec
 from authlib.oauth2.auth import ClientAuth
@@ -33,8 +34,12 @@ class _Granted(msgspec.Struct):
 class AccessToken:
     """Fetches the token when it is first needed, before it expires, and when the registry refuses it."""
 
-    def __init__(self, *, registry: str, url: str, client_id: str, secret: str | None, post: Post) -> None:
-        self._registry, self._url, self._client_id, self._secret = registry, url, client_id, secret
+    def __init__(
+        self, *, keys: str, url: str, client_id: str, secret: str | None, post: Post, scope: str | None = None
+    ) -> None:
+        """`keys` is the table of the configuration that holds token_url, client_id and client_secret."""
+        self._keys, self._url, self._client_id, self._secret = keys, url, client_id, secret
+        self._form = urlencode({"grant_type": "client_credentials"} | ({"scope": scope} if scope else {}))
         self._post = post
         self._text: str | None = None
         self._asking: asyncio.Future[str] | None = None
@@ -78,15 +83,15 @@ class AccessToken:
     async def _ask(self, method: str) -> TokenAnswer:
         client = ClientAuth(self._client_id, self._secret, auth_method=method)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        url, headers, form = client.prepare("POST", self._url, headers, "grant_type=client_credentials")
+        url, headers, form = client.prepare("POST", self._url, headers, self._form)
         return await self._post(url, headers, form)
 
     def _error(self, what: str) -> SourceError:
-        keys = f"registries.{self._registry}"
+        named = ", ".join(f"{self._keys}.{name}" for name in ("token_url", "client_id"))
         return SourceError(
             what,
             where=self._url,
-            remedy=f"check {keys}.token_url, {keys}.client_id and {keys}.client_secret with the agency",
+            remedy=f"check {named} and {self._keys}.client_secret with the agency",
         )
 
 
