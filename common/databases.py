@@ -1,4 +1,4 @@
-"""DuckDB files that hold names and numbers, encrypted at rest where a key is configured."""
+"""DuckDB's extensions, loaded from packages and never from the network; files that hold names, encrypted at rest."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +17,20 @@ def attach_sql(path: Path, alias: str, *, is_read_only: bool, key: str | None = 
 
 
 def load_encryption(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Load the OpenSSL that DuckDB needs to write encrypted files; it comes as a package, never from the network."""
+    """Load the OpenSSL that DuckDB needs to write encrypted files."""
+    _load(connection, "httpfs")
+
+
+def load_postgres(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Load what lets DuckDB read from a PostgreSQL server."""
+    _load(connection, "postgres_scanner")
+
+
+def _load(connection: "duckdb.DuckDBPyConnection", extension: str) -> None:
     version = connection.execute("select library_version from pragma_version()").fetchone()
     assert version is not None
-    extension = files("duckdb_extension_httpfs") / "extensions" / version[0] / "httpfs.duckdb_extension"
-    connection.execute(f"load {_quoted(str(extension))}")
+    folder = files(f"duckdb_extension_{extension}") / "extensions" / version[0]
+    connection.execute(f"load {_quoted(str(folder / f'{extension}.duckdb_extension'))}")
 
 
 def _quoted(text: str) -> str:

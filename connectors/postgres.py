@@ -1,0 +1,322 @@
+"""PostgreSQL through DuckDB's own extension: ranges read side by side, all of them in one state of the database.
+
+PostgreSQL itself writes each value as text: DuckDB has no type for a number without limits, a NaN or an infinite date.
+One connection leads: it counts, plans, and hands its snapshot to the connections that read.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import sqlalchemy as sa
+
+from common.databases import load_postgres
+from connectors.sql_access import ConnectionLost, DatabaseAddress
+from connectors.sql_changes import Kind
+from connectors.sql_tables import Counted, Piece, Place, SqlTable
+from connectors.sql_values import BinaryColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Numbers of PostgreSQL's own types; a domain is described by what it rests on.
+_BYTEA, _JSON_LIKE = 17, (1009, 1015)
+_WHOLE, _NUMERIC, _FLOATS, _MONEY = (20, 21, 23, 26), 1700, (700, 701), 790
+_DATE, _LOCAL, _MOMENT = 1082, 1114, 1184
+_PLAIN_TABLES = ("r", "m")
+_XIDS_APART_MAX = 2**30
+_SESSION = """
+    set local timezone = 'Asia/Ho_Chi_Minh'; set local datestyle = 'ISO, YMD'; set local extra_float_digits = 3;
+    set local intervalstyle = 'iso_8601'
+"""
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """What the server says of a table; `file` changes when the table is written anew."""
+
+    kind: str
+    file: int | None
+    blocks: int
+    has_children: bool
+    oldest_open: int
+    """Every transaction before this one had ended when the snapshot was taken."""
+    next: int
+
+
+class PostgresTable(SqlTable):
+    """The rows of one dataset in PostgreSQL. Without `range_column` a table is read by its blocks."""
+
+    def _from(self) -> str:
+        if self.source.query is not None:
+            return super()._from()
+        with self.telling():
+            # As in SQL: names without quotes are in lower case and looked for in the search path.
+            found = self.connection.execute(
+                sa.text("select to_regclass(:given)::text"), {"given": self.source.table}
+            ).scalar()
+        return found or super()._from()
+
+    @cached_property
+    def _relation(self) -> _Relation | None:
+        if self.source.query is not None:
+            return None
+        asking = sa.text("""
+            select relkind::text, pg_relation_filenode(oid)::bigint,
+                   pg_relation_size(oid) / current_setting('block_size')::int, relhassubclass,
+                   txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())
+            from pg_class where oid = to_regclass(:name)
+        """)
+        with self.telling():
+            found = self.connection.execute(asking, {"name": self.from_}).one()
+        return _Relation(*found)
+
+    def _kind_of_changed(self) -> Kind:
+        code = self.columns[str(self.source.changed)]
+        if code in (*_WHOLE, _NUMERIC, *_FLOATS):
+            return "number"
+        kinds: dict[int | None, Kind] = {_MOMENT: "moment", _LOCAL: "local", _DATE: "date"}
+        return kinds.get(code, "text")
+
+    def estimate(self) -> int:
+        """What the planner expects: no row is read."""
+        with self.telling():
+            plan = self.connection.exec_driver_sql(
+                "explain (format json) " + self._sql(self.select(sa.literal_column("1")))
+            ).scalar()
+        return int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
+
+    def state(self) -> str:
+        relation = self._relation
+        if relation is None or relation.kind not in (*_PLAIN_TABLES, "p"):
+            return ""
+        return f"{relation.oldest_open} {relation.file or 0}"
+
+    def can_go_on(self, place: Place) -> bool:
+        relation = self._relation
+        if not place.state or relation is None:
+            return super().can_go_on(place)
+        oldest_open, file = map(int, place.state.split())
+        if place.by == "stream" or not 0 <= relation.next - oldest_open < _XIDS_APART_MAX:
+            return False
+        return place.by != "blocks" or file == relation.file
+
+    def changed_since(self, place: Place, begun: datetime) -> sa.ColumnElement[bool] | None:
+        """Exact for a table: every row version written by a transaction the first snapshot did not see."""
+        if not place.state:
+            return super().changed_since(place, begun)
+        first = int(place.state.split()[0]) % 2**32
+        return sa.and_(self.wanted, _condition(f"age(xmin) <= age('{first}'::xid)"))
+
+    def pieces(self, counted: Counted, place: Place | None, begun: datetime) -> list[Piece]:
+        pieces = super().pieces(counted, place, begun)
+        if not pieces[-1].is_stream or not self._has_blocks:
+            return pieces
+        changed = None if place is None else self.changed_since(place, begun)
+        return self._with_changes(self._by_blocks(counted, place), place, changed)
+
+    @property
+    def _has_blocks(self) -> bool:
+        """Reading by blocks pays where everything is wanted; earlier servers would read the whole table each time."""
+        relation, version = self._relation, self.connection.dialect.server_version_info or (0,)
+        is_plain = relation is not None and relation.kind in _PLAIN_TABLES and not relation.has_children
+        return is_plain and self._since is None and version >= (14,)
+
+    def _by_blocks(self, counted: Counted, place: Place | None) -> list[Piece]:
+        relation = self._relation
+        assert relation is not None
+        state = self.state() if place is None else place.state
+        step = max(1, relation.blocks * self.fetch_rows // max(1, counted.rows))
+        first = 0 if place is None else int(place.after)
+        pieces = [
+            Piece(
+                _condition(f"ctid >= '({block},0)'::tid and ctid < '({block + step},0)'::tid"),
+                Place("blocks", str(block + step), state),
+            )
+            for block in range(first, relation.blocks - step, step)
+        ]
+        last = int(pieces[-1].next.after) if pieces and pieces[-1].next else first
+        return [*pieces, Piece(_condition(f"ctid >= '({last},0)'::tid"), None)]
+
+    def read(self, pieces: Sequence[Piece]) -> Generator[tuple["pa.Table", Place | None]]:
+        with self.telling():
+            snapshot = str(self.connection.exec_driver_sql("select pg_export_snapshot()").scalar())
+        with contextlib.ExitStack() as open_readers:
+            count = min(self.settings.connections, len(pieces))
+            self._readers: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+            for _ in range(count):
+                self._readers.put(open_readers.enter_context(self._reader(snapshot)))
+            if pieces[0].is_stream:
+                yield from super().read(pieces)
+            else:
+                yield from self._side_by_side(pieces, count)
+
+    def _side_by_side(self, pieces: Sequence[Piece], count: int) -> Generator[tuple["pa.Table", Place | None]]:
+        """In the order of the pieces; no more than one piece waits for the disk."""
+        with ThreadPoolExecutor(count) as pool:
+            under_way: deque[tuple[Piece, Future[pa.Table]]] = deque()
+            left = iter(pieces)
+            try:
+                for piece in left:
+                    under_way.append((piece, pool.submit(self._fetched, piece)))
+                    if len(under_way) > count:
+                        done, table = under_way.popleft()
+                        yield table.result(), done.next
+                while under_way:
+                    done, table = under_way.popleft()
+                    yield table.result(), done.next
+            finally:
+                for _, table in under_way:
+                    table.cancel()
+
+    def _fetched(self, piece: Piece) -> "pa.Table":
+        reader = self._readers.get()
+        try:
+            return reader.execute(self._reading(piece)).to_arrow_table()
+        except duckdb.Error as error:
+            raise self._why(piece, error) from None
+        finally:
+            self._readers.put(reader)
+
+    def batches(self, piece: Piece) -> Iterator["pa.Table"]:
+        import pyarrow as pa
+
+        reader = self._readers.get()
+        try:
+            for batch in reader.execute(self._reading(piece)).to_arrow_reader(self.fetch_rows):
+                yield pa.Table.from_batches([batch])
+        except duckdb.Error as error:
+            raise self._why(piece, error) from None
+
+    def _why(self, piece: Piece, error: duckdb.Error) -> Exception:
+        """DuckDB passes on the server's words alone, which may quote a record: the leading connection asks for the code."""
+        options = {"yield_per": self.fetch_rows}
+        with self.telling(), self.connection.execute(self._in_text(piece), execution_options=options) as result:
+            for _ in result.partitions():
+                pass
+        return ConnectionLost(
+            "the database broke off the reading",
+            where=f"{self.address.key(self.key)} ({self.address.shown})",
+            remedy="pull again: what was read before is kept where the table allows it",
+        )
+
+    @contextlib.contextmanager
+    def _reader(self, snapshot: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB that sees the server as `snapshot` shows it."""
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": 1,
+            "autoinstall_known_extensions": False,
+            "allow_persistent_secrets": False,
+        }
+        with duckdb.connect(config=config) as connection:
+            load_postgres(connection)
+            try:
+                connection.execute(_secret_sql(self.address))
+                connection.execute(
+                    f"attach {_quoted(_options(self.address.url))} as source (type postgres, read_only, secret source)"
+                )
+                connection.execute("begin")
+                entering = f"set transaction snapshot {_quoted(snapshot)}; {_SESSION}"
+                connection.execute(f"call postgres_execute('source', {_quoted(entering)})")
+            except duckdb.Error:
+                raise self._not_entered() from None
+            yield connection
+
+    def _not_entered(self) -> ConnectionLost:
+        return ConnectionLost(
+            "a further connection to the database was refused",
+            where=self.address.shown,
+            remedy="lower connections in [database], or ask the agency for more of them",
+        )
+
+    def _reading(self, piece: Piece) -> str:
+        columns = ", ".join(self._finished(name) for name in self.names)
+        return f"select {columns} from postgres_query('source', {_quoted(self._sql(self._in_text(piece)))})"
+
+    def _in_text(self, piece: Piece) -> "sa.Select[Any]":
+        written: list[sa.ColumnElement[Any]] = [
+            sa.literal_column(self._written(name)).label(name) for name in self.names
+        ]
+        return self.select(*written).where(piece.where)
+
+    def _sql(self, statement: "sa.Select[Any]") -> str:
+        text = str(statement.compile(self.connection, compile_kwargs={"literal_binds": True}))
+        # Written for a driver that takes parameters, where a percent sign is doubled.
+        return text.replace("%%", "%")
+
+    def _written(self, name: str) -> str:
+        """SQL of the server: the column as text, every digit of it."""
+        column, code = self.connection.dialect.identifier_preparer.quote(name), self.columns[name]
+        match code:
+            case 17:
+                raise BinaryColumn(name, where=f"{self.address.key(self.key)} ({self.address.shown})")
+            case 700 | 701:
+                return f"case when {column}::text like '%e%' then {column}::text::numeric::text else {column}::text end"
+            case 790:
+                return f"{column}::numeric::text"
+            case 1114 if name in self.moments:
+                return f"({column} at time zone 'Asia/Ho_Chi_Minh')::text"
+        is_array = code is not None and code in self._arrays
+        return f"array_to_json({column})::text" if is_array else f"{column}::text"
+
+    @cached_property
+    def _arrays(self) -> frozenset[int]:
+        with self.telling():
+            return frozenset(
+                self.connection.exec_driver_sql("select oid::bigint from pg_type where typcategory = 'A'").scalars()
+            )
+
+    def _finished(self, name: str) -> str:
+        """SQL of DuckDB: the server's text as the contract likes it."""
+        column, code = f'"{name.replace(chr(34), chr(34) * 2)}"', self.columns[name]
+        if code in (_NUMERIC, *_FLOATS, _MONEY):
+            return (
+                f"case when contains({column}, '.') then rtrim(rtrim({column}, '0'), '.') else {column} end as {column}"
+            )
+        if code == _MOMENT or (code == _LOCAL and name in self.moments):
+            written = f"replace({column}, ' ', 'T')"
+            return f"case when ends_with({column}, '+07') then {written} || ':00' else {written} end as {column}"
+        if code == _LOCAL:
+            # Many databases keep a plain date as its midnight.
+            midnight = f"case when ends_with({column}, ' 00:00:00') then left({column}, -9) else replace({column}, ' ', 'T') end"
+            return f"{midnight} as {column}"
+        return column
+
+
+def _condition(sql: str) -> sa.ColumnElement[bool]:
+    return sa.literal_column(sql, sa.Boolean())
+
+
+def _secret_sql(address: DatabaseAddress) -> str:
+    """User and password as a secret of this connection: no error message repeats a secret."""
+    url = address.url
+    given = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "database": url.database,
+    }
+    said = ", ".join(f"{name} {_quoted(str(value))}" for name, value in given.items() if value is not None)
+    return f"create temporary secret source (type postgres, {said})"
+
+
+def _options(url: sa.URL) -> str:
+    """The options behind the address (sslmode, …) as libpq reads them."""
+
+    def escaped(value: str | tuple[str, ...]) -> str:
+        text = value if isinstance(value, str) else ",".join(value)
+        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    return " ".join(f"{name}={escaped(value)}" for name, value in url.query.items())
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
