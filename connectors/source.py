@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.errors import ConfigurationError
 from common.settings import RegistryName, RegistrySettings, SecretPlace, Settings, WebAddress, is_loopback
 from connectors.parsing import is_way_of_writing
 from contracts.loader import Dataset, load_contracts
+from contracts.loader import Field as ContractField
 
+Name = Annotated[str | None, BeforeValidator(lambda given: given or None)]
+"""TOML has no null: an empty text stands for none."""
 OnDrift = Literal["fail", "quarantine", "evolve"]
 Via = Literal["rest", "files", "database"]
 Secret = str | SecretPlace
@@ -39,6 +42,7 @@ class FieldSource(_Frozen):
     join: tuple[str, ...] = ()
     """Fields of the source put together with `separator`, in place of `from`; empty where one of them is."""
     separator: str = "-"
+    """Text between the parts that `join` puts together."""
     constant: str | None = None
     """The same text for every record, in place of `from`."""
     null_values: tuple[str, ...] = ()
@@ -52,11 +56,11 @@ class FieldSource(_Frozen):
     `yyyymmddHHMM`, `mm/yyyy`), `epoch_seconds`, `epoch_milliseconds`, money and numbers by example
     (`1.234.567`, `1,234,567`, `1.234,5`), `number` (a plain number with any decimals)."""
     recode: dict[str, str] = Field(default_factory=dict)
-    """Codes of the source → values of the contract, such as `{ "0" = "F", "1" = "M" }`."""
+    """Codes of the source → values of the contract, such as `{ "0" = "F", "1" = "M" }`; applied after `parse`."""
     otherwise: Literal["refuse", "keep", "null"] = "refuse"
     """What becomes of a value that `recode` does not list: the record is set aside, the value stays, or is dropped."""
     default: str | None = None
-    """Taken where the source has nothing."""
+    """Taken where the source has nothing; a value that cannot be read is refused all the same."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,17 +102,24 @@ class Paging(_Frozen):
     """How a REST source hands out its pages."""
 
     kind: Literal["cursor", "page", "offset", "link", "next_url", "none"] = "cursor"
-    limit_param: str | None = "limit"
-    """Query parameter for the page size; the size itself is `page_size`."""
+    """A text of the body that is sent back (`cursor`), a page number (`page`), the number of the first record
+    (`offset`), the Link header of RFC 8288 (`link`), an address in the body (`next_url`), or everything at once (`none`)."""
+    limit_param: Name = "limit"
+    """Query parameter for the page size; the size itself is `page_size`. Empty: the server decides."""
     cursor_param: str = "cursor"
+    """Query parameter that sends the cursor back (`cursor`)."""
     cursor_path: str = "next_cursor"
     """Where the body names the next cursor (`cursor`) or the next address (`next_url`), as a path with dots."""
     page_param: str = "page"
+    """Query parameter for the page number (`page`)."""
     first_page: int = 1
+    """Number of the first page (`page`): 1 or 0."""
     offset_param: str = "offset"
-    total_path: str | None = "total"
-    """Where the body says how many records there are in all."""
+    """Query parameter for the number of records to pass over (`offset`)."""
+    total_path: Name = "total"
+    """Where the body says how many records there are in all, as a path with dots; looked for in vain it does no harm."""
     total_header: str | None = None
+    """Response header that says how many records there are in all, such as `X-Total-Count`."""
     prefetch: int = Field(default=1, ge=1, le=32)
     """Pages asked for at the same time (`page` and `offset` only)."""
 
@@ -117,33 +128,42 @@ class Body(_Frozen):
     """What an answer's body looks like."""
 
     format: Literal["json", "ndjson", "csv"] = "json"
+    """One JSON document, one JSON object per line, or CSV with a line of names."""
     records: str = "data"
     """Path to the records, with dots; empty: the body itself is the list."""
     shape: Literal["objects", "columns_rows"] = "objects"
+    """Each record an object with names, or a list of values whose names stand once at `columns`."""
     columns: str = "columns"
     """Path to the column names (`columns_rows`)."""
     delimiter: str = ","
+    """Character between two values of a CSV body."""
     encoding: str = "utf-8"
-    """Of a CSV or NDJSON body; a byte order mark is taken off."""
+    """Encoding of the body; a byte order mark is taken off."""
 
 
 class Incremental(_Frozen):
     """How a REST source is asked for what changed; without a parameter every pull is a full one."""
 
-    param: str | None = "updated_since"
+    param: Name = "updated_since"
+    """Query parameter that asks for what changed since a moment, inclusive. Empty: every pull is a full one."""
     format: str = "iso"
-    """`iso` (2026-06-30T17:00:00Z), `epoch_seconds`, `epoch_milliseconds`, or a pattern such as `yyyymmddHHMM`,
-    written in Vietnam's time."""
+    """How that moment is written: `iso` (2026-06-30T17:00:00Z), `epoch_seconds`, `epoch_milliseconds`, or a pattern such
+    as `yyyymmddHHMM`, in Vietnam's time."""
 
 
 class Auth(_Frozen):
     """How the source knows us. A client certificate is named in `[rest]` and goes with any of these."""
 
     kind: Literal["none", "oauth2", "api_key", "basic"] = "none"
+    """OAuth 2.0 client credentials, a key in a header or parameter, user and password, or nothing."""
     token_url: WebAddress | None = None
+    """Where tokens are given out (`oauth2`)."""
     client_id: str | None = None
+    """Our name at the token endpoint (`oauth2`)."""
     client_secret: Secret | None = None
+    """Our secret there: `{ env = "NAME" }` or `{ file = "/path" }`; a literal is refused outside loopback."""
     scope: str | None = None
+    """Scope asked for with the token (`oauth2`)."""
     header: str = "X-API-Key"
     """Header that carries the API key."""
     param: str | None = None
@@ -151,8 +171,11 @@ class Auth(_Frozen):
     prefix: str = ""
     """Text before the API key, such as `Bearer `."""
     key: Secret | None = None
+    """The API key: `{ env = "NAME" }` or `{ file = "/path" }`."""
     user: str | None = None
+    """User name (`basic`)."""
     password: Secret | None = None
+    """Password (`basic`): `{ env = "NAME" }` or `{ file = "/path" }`."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Auth":
@@ -167,51 +190,74 @@ class Rest(_Frozen):
     """`[rest]`: a registry that answers over HTTP. What is left out is taken from `[registries.<name>]`."""
 
     base_url: WebAddress | None = None
+    """Address of the registry; datasets lie at `{base_url}/{path}`."""
     auth: Auth | None = None
+    """How the source knows us; without it `token_url`, `client_id` and `client_secret` of `[registries.<name>]`."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Headers sent with every request; secrets belong into `[rest.auth]`."""
     params: dict[str, str] = Field(default_factory=dict)
     """Query parameters sent with every request."""
     client_cert: Path | None = None
     """PEM file for mutual TLS; with `client_key` where the key lies in a file of its own."""
     client_key: Path | None = None
+    """PEM file of the certificate's private key."""
     ca_file: Path | None = None
     """PEM file of the agency's certification authority."""
     proxy: WebAddress | None = None
+    """Proxy on the way to the registry."""
     requests_per_second: float | None = Field(default=None, gt=0)
+    """Never ask faster than this, all datasets together."""
     concurrency: int | None = Field(default=None, ge=1, le=64)
+    """Datasets pulled side by side."""
     timeout_seconds: float | None = Field(default=None, gt=0)
+    """How long to wait for one answer."""
     attempts: int | None = Field(default=None, ge=1, le=50)
+    """Tries of one request before the registry counts as down."""
     retry_wait_max_seconds: float | None = Field(default=None, ge=0)
+    """Longest wait between two tries."""
     retry_statuses: tuple[int, ...] = ()
     """HTTP statuses that may pass, besides 408, 425, 429, 500, 502, 503 and 504."""
     page_size: int | None = Field(default=None, ge=1, le=100_000)
+    """Records asked for per page."""
     paging: Paging = Paging()
+    """How pages follow each other."""
     body: Body = Body()
+    """What an answer holds."""
     incremental: Incremental = Incremental()
+    """How to ask for what changed."""
 
 
 class Sftp(_Frozen):
     """`[files.sftp]`: a folder on an SFTP server."""
 
     host: str
+    """Name or address of the server."""
     port: int = 22
+    """Its port."""
     user: str
+    """User name there."""
     password: Secret | None = None
+    """Password: `{ env = "NAME" }` or `{ file = "/path" }`; with `private_key`, that of the key."""
     private_key: Path | None = None
+    """OpenSSH private key."""
     known_hosts: Path
     """OpenSSH known_hosts file: a server nobody vouched for is not spoken to."""
     folder: str = "."
+    """Folder on the server."""
 
 
 class Format(_Frozen):
     """`[files.format]`: what is inside the files."""
 
     name: Literal["claims_xml", "tax_xml", "table", "c12", "json", "ndjson"]
+    """Health-insurance claims, HTKK/eTax returns, a table (XLSX, ODS, CSV), C12-TS statements, a JSON list, or JSON
+    lines."""
     encoding: str | None = None
-    """Of text files; None: recognised. `tcvn3` and `vni` name the two older Vietnamese encodings."""
+    """Encoding of text files; left out: recognised. `tcvn3` and `vni` name the two older Vietnamese encodings."""
     delimiter: str | None = None
+    """Character between two values of a CSV file; left out: recognised."""
     sheet: str | None = None
-    """Sheet of a workbook, by name or pattern; None: the first that has the header."""
+    """Sheet of a workbook, by name or pattern; left out: the first that has the header."""
     capture: dict[str, str] = Field(default_factory=dict)
     """Name → regular expression with one group, looked for in the cells above the header (`Kỳ báo cáo: (\\S+)`);
     a record is mapped from it as `_capture.<name>`."""
@@ -223,6 +269,7 @@ class FileTypes(_Frozen):
     pattern: tuple[str, ...] | None = None
     """File names taken, as glob patterns; compressed files (`.gz`, `.zip`) are taken under the inner name too."""
     format: Format | None = None
+    """What is inside the files."""
 
     @model_validator(mode="before")
     @classmethod
@@ -236,7 +283,9 @@ class Files(FileTypes):
     """`[files]`: files dropped in a folder or on an SFTP server."""
 
     folder: Path | None = None
+    """Folder where the agency drops its files, relative to the source file."""
     sftp: Sftp | None = None
+    """The folder of an SFTP server, in place of `folder`."""
     manifest: Literal["none", "sha256", "json"] = "none"
     """How the agency says that a file is complete: nothing, `NAME.sha256` beside it, or `*.manifest.json` with
     `{"files": [{"name", "bytes", "sha256"}]}`."""
@@ -258,7 +307,9 @@ class Database(_Frozen):
     url: str
     """`postgresql://host:5432/name`, read by DuckDB's own extension; any other address SQLAlchemy knows."""
     user: str | None = None
+    """User name at the database."""
     password: Secret | None = None
+    """Password: `{ env = "NAME" }` or `{ file = "/path" }`."""
     fetch_rows: int = Field(default=50_000, ge=1)
     """Rows per piece (a durable checkpoint)."""
     connections: int = Field(default=2, ge=1, le=16)
@@ -271,27 +322,33 @@ class DatasetSource(FileTypes):
     via: Via | None = None
     """Which of [rest], [files], [database]; needed only where a source file has more than one."""
     on_drift: OnDrift | None = None
+    """As at the top of the file, for this dataset alone."""
     fields: dict[str, FieldSource] | None = None
-    """Contract field → where it comes from; None: the source uses the contract's own names."""
+    """Contract field → where it comes from; left out: the source uses the contract's own names."""
     ignore: tuple[str, ...] = ()
     """Fields of the source that are knowingly not used; `*` and `?` as in file names."""
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Field of the source → the values that make a record one of this dataset; others are not received."""
     path: str | None = None
-    """Behind `base_url`; None: the dataset's name."""
+    """Path behind `base_url`; left out: the dataset's name."""
     params: dict[str, str] = Field(default_factory=dict)
+    """Query parameters, besides those of `[rest]`."""
     paging: Paging | None = None
+    """What is said otherwise than in `[rest.paging]`, key by key."""
     body: Body | None = None
+    """What is said otherwise than in `[rest.body]`, key by key."""
     incremental: Incremental | None = None
+    """What is said otherwise than in `[rest.incremental]`, key by key."""
     record: str | None = None
     """Which kind of record inside the files (`XML1`, `05-1/BK`, a sheet)."""
     records: dict[str, dict[str, FieldSource]] = Field(default_factory=dict)
     """Several kinds of record that feed this dataset: kind → its fields, laid over `fields`."""
     table: str | None = None
+    """Table or view, with its schema where it has one."""
     query: str | None = None
-    """A select in place of a table."""
+    """A select in place of `table`."""
     changed: str | None = None
-    """Column that says when a row changed; None: every pull is a full one."""
+    """Column that says when a row changed; left out: every pull is a full one."""
     range_column: str | None = None
     """Whole-number or date column by which the table is read in ranges side by side."""
 
@@ -300,14 +357,20 @@ class Source(_Frozen):
     """A whole source file, checked against the contract of its registry."""
 
     registry: RegistryName
+    """Which registry this is: a section name of the contract."""
     description: str | None = None
+    """For people: which agency, which system, whom to ask."""
     on_drift: OnDrift = "fail"
     """A field neither mapped nor ignored, or a mapped field no record has: the dataset is not landed (`fail`), records
     that carry it are set aside (`quarantine`), or they are landed and the report names the field (`evolve`)."""
     rest: Rest | None = None
+    """A registry that answers over HTTP."""
     files: Files | None = None
+    """Files dropped in a folder or on an SFTP server."""
     database: Database | None = None
+    """Tables or views of a database."""
     datasets: dict[str, DatasetSource]
+    """The datasets the source has, by the contract's names; one left out is recorded as not offered."""
     path: Path | None = None
     """The file this was read from."""
 
@@ -361,6 +424,18 @@ def _check_fields(contract: Dataset, fields: Mapping[str, FieldSource], where: s
             f"{where}: the contract requires {', '.join(missing)}; map each, or give it a constant"
             + (f' (updated_at may be from = "{PULLED_AT}")' if "updated_at" in missing else "")
         )
+    for name, how in fields.items():
+        _check_values(contract.field(name), how, f"{where}.{name}")
+
+
+def _check_values(field: ContractField, how: FieldSource, where: str) -> None:
+    """What `recode`, `constant` and `default` give must be values of the contract's closed list."""
+    given = {f"recode.{code}": value for code, value in how.recode.items()}
+    given |= {key: value for key in ("constant", "default") if (value := getattr(how, key)) is not None}
+    listed = field.valid_values or (("true", "false") if field.type == "bool" else ())
+    wrong = [f"{key} = {value!r}" for key, value in given.items() if listed and value not in listed]
+    if wrong:
+        raise ValueError(f"{where}: {', '.join(wrong)}: choose among {', '.join(listed)}")
 
 
 def source_of(settings: Settings, registry: str) -> Source:
