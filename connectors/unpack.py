@@ -72,6 +72,10 @@ def is_packed(stream: BinaryIO) -> bool:
     return first.startswith((_GZIP, *_ZIP, *_OTHERS))
 
 
+def is_zip(stream: BinaryIO) -> bool:
+    return _first_bytes(stream).startswith(_ZIP)
+
+
 class _Quota:
     """How many bytes may still come out of one file."""
 
