@@ -45,19 +45,22 @@ class JsonBody:
         if self._top[:1] not in (b"{", b"["):
             raise NotJson(_kind_of_text(self._top))
         try:
-            self._open("", self._top)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            # Some JSON writers let pass what JSON forbids; one such value must not keep a whole dataset out.
-            lawful = lawful_json(self._top)
-            if lawful == self._top:
-                raise BrokenBody(str(error)) from error
-            self._top = lawful
-        try:
-            self._open("", self._top)
+            self._open_top()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BrokenBody(str(error)) from error
         except RecursionError as error:
             raise NotJson("it is nested deeper than any list of records") from error
+
+    def _open_top(self) -> None:
+        try:
+            self._open("", self._top)
+        except msgspec.DecodeError:
+            # Some JSON writers let pass what JSON forbids; one such value must not keep a whole dataset out.
+            lawful = lawful_json(self._top)
+            if lawful == self._top:
+                raise
+            self._top = lawful
+            self._open("", lawful)
 
     def at(self, path: str) -> msgspec.Raw | bytes | None:
         """What stands at `path` (names with dots, numbers into lists; empty: the whole body), or None."""
