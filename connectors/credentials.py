@@ -94,7 +94,7 @@ def _api_key(auth: Auth, base_url: str, post: Post) -> Credentials:
     remedy = "check [rest.auth] key with the agency, and whether it goes in header or param"
     if auth.param is not None:
         return Credentials(remedy=remedy, params={auth.param: shown}, secrets=(key,))
-    return Credentials(remedy=remedy, headers={auth.header: _sendable(shown, "key")}, secrets=(key,))
+    return Credentials(remedy=remedy, headers={auth.header: sendable(shown, "[rest.auth] key")}, secrets=(key,))
 
 
 def _basic(auth: Auth, base_url: str, post: Post) -> Credentials:
@@ -130,12 +130,13 @@ def _secret(secret: Secret | None, name: str, address: str) -> str:
     return found
 
 
-def _sendable(text: str, name: str) -> str:
+def sendable(text: str, where: str) -> str:
+    """The text, if a header can carry it. Raises `ConfigurationError`."""
     if text.isascii() and text.isprintable():
         return text
     raise ConfigurationError(
-        "the secret has characters that no HTTP header can carry",
-        where=f"[rest.auth] {name}",
+        "there are characters in it that no HTTP header can carry",
+        where=where,
         remedy="copy it again: it may hold a line break, or a dash or quote of a word processor",
     )
 

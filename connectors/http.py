@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
@@ -20,7 +20,7 @@ from common.errors import SourceError
 from common.settings import RegistrySettings
 from connectors.ahead import Ahead
 from connectors.bodies import Opened, open_body
-from connectors.credentials import Shown, bare_address, client_context, credentials_of
+from connectors.credentials import Shown, bare_address, client_context, credentials_of, sendable
 from connectors.envelope import BrokenBody, Page
 from connectors.inflate import BODY_BYTES_MAX, Swollen, inflate
 from connectors.oauth import TokenAnswer
@@ -94,6 +94,9 @@ class RegistryClient:
         self._busy = BUSY.union(rest.retry_statuses if rest else ())
         self._base_url = bare_address(self._settings.base_url)
         self._credentials = credentials_of(self._settings, rest, registry=registry, post=self._post)
+        self._headers = (
+            {name: sendable(text, f"[rest.headers] {name}") for name, text in rest.headers.items()} if rest else {}
+        )
         rate = rest.requests_per_second if rest else None
         self._pace = AsyncLimiter(1, 1 / rate) if rate else contextlib.nullcontext()
         # stamina's own hooks write a warning line per retry to stderr, in the middle of progress bars;
@@ -141,7 +144,7 @@ class RegistryClient:
         updated_since: datetime | None = None,
         start: str | None = None,
         of: DatasetSource | None = None,
-    ) -> AsyncIterator[tuple[str | None, Page]]:
+    ) -> AsyncGenerator[tuple[str | None, Page], None]:
         """Every page from `start` on (None: the first), each with the cursor it was asked by, in order.
 
         With paging by page number or offset up to `prefetch` pages are on their way at a time. Close the iterator
@@ -226,7 +229,7 @@ class RegistryClient:
             ) from error
 
     async def _get(self, address: str, where: str) -> tuple[_Answer, Shown]:
-        common = dict(self._rest.headers) if self._rest else {}
+        common = self._headers
         shown = await self._credentials.show()
         answer = await self._send("GET", with_query(address, shown.params), {**common, **shown.headers}, where=where)
         if answer.status == 401 and self._credentials.renew(shown):
@@ -250,7 +253,10 @@ class RegistryClient:
         try:
             async with self._pace, self._http.stream(method, url, headers=headers, content=content) as response:
                 return _Answer(response.status_code, response.headers, await _whole(response, where))
-        except httpx.RequestError as error:
+        except httpx.InvalidURL as error:
+            remedy = "tell the agency: the address of its next page is none"
+            raise SourceError("the next page has an impossible address", where=where, remedy=remedy) from error
+        except (httpx.RequestError, ssl.SSLError) as error:
             failure = untrusted(error, where)
             # Neither a wrong certificate nor a missing one comes right by itself.
             if failure is not None and failure.lasts:
@@ -334,7 +340,7 @@ def _other_paging(question: Question) -> Iterator[None]:
 
 
 def _connection_error(
-    error: httpx.RequestError, where: str, settings: RegistrySettings, proxy: str | None
+    error: httpx.RequestError | ssl.SSLError, where: str, settings: RegistrySettings, proxy: str | None
 ) -> SourceError:
     if isinstance(error, httpx.TimeoutException):
         # A host that takes the connection but is slow with one answer may be quick with the next dataset.

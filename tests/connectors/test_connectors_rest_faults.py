@@ -82,6 +82,11 @@ OTHER_SHAPES: dict[str, tuple[Answer, dict[str, Any] | None, list[str]]] = {
         {**ALL, "body": TABLE},
         ["the records are objects already", "[rest.body] shape"],
     ),
+    "a next address that is none": (
+        always(b'{"data": [], "next": "/a\\u0000b"}'),
+        {"paging": {"kind": "next_url", "cursor_path": "next"}},
+        ["impossible address"],
+    ),
     "a cursor that is an object": (
         always(b'{"data": [], "next_cursor": {"a": 1}}'),
         {},
@@ -306,6 +311,7 @@ NEVER_MEANT: dict[str, tuple[dict[str, Any], str]] = {
     "a password in the address": ({"base_url": "http://a:b@127.0.0.1/"}, "base_url"),
     "a certificate that is not there": ({"client_cert": "/nowhere.pem"}, "[rest] client_cert"),
     "an authority that is not there": ({"ca_file": "/nowhere.pem"}, "[rest] ca_file"),
+    "a header with letters no header can carry": ({"headers": {"X-Don-Vi": "Sở"}}, "[rest.headers] X-Don-Vi"),
     "a key with a line break": ({"auth": {"kind": "api_key", "key": "a\nb"}}, "[rest.auth] key"),
 }
 

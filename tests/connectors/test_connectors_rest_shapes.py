@@ -203,7 +203,9 @@ SHAPES = {
         records=[{"ma": "001", "ten": 'Hai\ndong "trong" o'}, {"ma": "002", "ten": "x"}],
     ),
     "JSON in chunks, compressed without a zlib header": Shape(
-        lambda asked: Reply(deflated(as_json({"data": RECORDS}).body), 200, {"Content-Encoding": "deflate"}, None, True),
+        lambda asked: Reply(
+            deflated(as_json({"data": RECORDS}).body), 200, {"Content-Encoding": "deflate"}, None, True
+        ),
         ALL,
     ),
     "a content type that is wrong": Shape(
