@@ -30,9 +30,9 @@ def test_a_check_shows_each_dataset_its_drift_and_what_was_landed(
         "revenue": "not_offered",
     }
     assert (checks["taxpayer"].rows_seen, checks["taxpayer"].last_pull) == (5, outcome.pull)
-    assert checks["taxpayer"].drift == Drift()
-    assert checks["withholding"].drift.new_fields == ("new",)
-    assert "return_id" in checks["withholding"].drift.missing_fields
+    assert checks["taxpayer"].look.drift == Drift()
+    assert checks["withholding"].look.drift.new_fields == ("new",)
+    assert "return_id" in checks["withholding"].look.drift.missing_fields
     assert not settings().data.pulls("tax", "withholding").exists()
 
 
