@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from common.settings import Settings
 from connectors.archive import Delivery
 from connectors.file_kinds import Taker, is_taken, tables_of, takers_of, with_file_columns
 from connectors.file_records import file_columns
 from connectors.formats import UnreadableFile
-from connectors.inbox import Changed, Inbox, Place, owner_of
+from connectors.inbox import Changed, Inbox, owner_of
 from connectors.places import place_of, scratch_of
 from connectors.ready import look_around
 from connectors.source import Files, Source
@@ -61,58 +61,53 @@ def check_files(settings: Settings, registry: str, source: Source, *, now: datet
         seen.left_alone.update(left.why for left in look.left_alone)
         for number, ready in enumerate(look.ready):
             delivery = Delivery(ready.entry.name, "", ready.entry.size, ready.entry.modified, now)
-            _count_and_read(place, settings, files, takers, delivery, seen, is_read=number < _FILES_READ)
+            by_name = [taker for taker in takers if taker.takes(delivery.name) or taker.takes(_plain(delivery.name))]
+            if by_name and number >= _FILES_READ:
+                seen.waiting.update(taker.name for taker in by_name)
+                continue
+            try:
+                with place.fetch(ready.entry) as stream:
+                    _Look(settings, files, takers, seen).take_in(delivery, stream)
+            except UnreadableFile as error:
+                seen.problems.append(str(error))
+            except Changed:
+                seen.left_alone["it changed while it was being read"] += 1
     return seen
 
 
-def _count_and_read(
-    place: Place,
-    settings: Settings,
-    files: Files,
-    takers: Sequence[Taker],
-    delivery: Delivery,
-    seen: FilesSeen,
-    *,
-    is_read: bool,
-) -> None:
-    wanting = [taker for taker in takers if taker.takes(delivery.name) or taker.takes(_plain(delivery.name))]
-    if not is_read and wanting:
-        seen.waiting.update(taker.name for taker in wanting)
-        return
-    entry = place.look_at(delivery.name)
-    if entry is None:
-        return
-    try:
-        with place.fetch(entry) as stream:
-            names = [delivery.name, *inner_names(stream, delivery.name)]
-            wanting = [taker for taker in takers if any(taker.takes(name) for name in names)]
-            seen.waiting.update(taker.name for taker in wanting)
-            lacking = [taker for taker in wanting if _rows(seen, taker) < _SAMPLE_ROWS]
-            scratch = scratch_of(settings)
-            for inner in inner_files(stream, delivery.name, limit=files.max_unpacked_bytes, scratch=scratch):
-                takes = [taker for taker in lacking if taker.takes(delivery.name) or taker.takes(inner.name)]
-                for taker, rows in islice(tables_of(inner, takes), _PIECES_READ):
-                    _sample(seen, taker, with_file_columns(rows, file_columns(delivery, inner)))
-                    if all(_rows(seen, each) >= _SAMPLE_ROWS for each in takes):
-                        break
-    except UnreadableFile as error:
-        seen.problems.append(str(error))
-    except Changed:
-        seen.left_alone["it changed while it was being read"] += 1
+@dataclass(frozen=True)
+class _Look:
+    """One file looked into for the first records of every dataset that has none yet."""
+
+    settings: Settings
+    files: Files
+    takers: Sequence[Taker]
+    seen: FilesSeen
+
+    def take_in(self, delivery: Delivery, stream: BinaryIO) -> None:
+        names = [delivery.name, *inner_names(stream, delivery.name)]
+        wanting = [taker for taker in self.takers if any(taker.takes(name) for name in names)]
+        self.seen.waiting.update(taker.name for taker in wanting)
+        lacking = [taker for taker in wanting if not self._has_enough(taker)]
+        limit, scratch = self.files.max_unpacked_bytes, scratch_of(self.settings)
+        for inner in inner_files(stream, delivery.name, limit=limit, scratch=scratch) if lacking else ():
+            takes = [taker for taker in lacking if taker.takes(delivery.name) or taker.takes(inner.name)]
+            for taker, rows in islice(tables_of(inner, takes), _PIECES_READ):
+                self._sample(taker, with_file_columns(rows, file_columns(delivery, inner)))
+                if all(map(self._has_enough, takes)):
+                    break
+
+    def _has_enough(self, taker: Taker) -> bool:
+        sample = self.seen.samples.get(taker.name)
+        return sample is not None and sample.num_rows >= _SAMPLE_ROWS
+
+    def _sample(self, taker: Taker, rows: "pa.Table") -> None:
+        import pyarrow as pa
+
+        before = self.seen.samples.get(taker.name)
+        both = rows if before is None else pa.concat_tables([before, rows], promote_options="permissive")
+        self.seen.samples[taker.name] = both.slice(0, _SAMPLE_ROWS)
 
 
 def _plain(name: str) -> str:
     return name[:-3] if name.lower().endswith(".gz") else name
-
-
-def _rows(seen: FilesSeen, taker: Taker) -> int:
-    sample = seen.samples.get(taker.name)
-    return 0 if sample is None else sample.num_rows
-
-
-def _sample(seen: FilesSeen, taker: Taker, rows: "pa.Table") -> None:
-    import pyarrow as pa
-
-    before = seen.samples.get(taker.name)
-    both = rows if before is None else pa.concat_tables([before, rows], promote_options="permissive")
-    seen.samples[taker.name] = both.slice(0, _SAMPLE_ROWS)
