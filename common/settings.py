@@ -137,6 +137,10 @@ class CheckSettings(_Frozen):
     warn: tuple[str, ...] = ()
     """Checks that block by default and shall only warn here."""
 
+    def is_too_much(self, set_aside: int, of: int) -> bool:
+        """Whether so many records set aside, of so many, block a publication."""
+        return set_aside > self.quarantine_rows and set_aside * 100 > self.quarantine_percent * of
+
 
 class ScheduleSettings(_Frozen):
     nightly: str = "0 1 * * *"

@@ -74,6 +74,8 @@ class PullManifest(msgspec.Struct, frozen=True, kw_only=True):
     mapping: str = ""
     """Fingerprint of the dataset's part of the source file; empty for the default wire profile."""
     files: tuple[DeliveredFile, ...] = ()
+    replay_of: tuple[str, ...] = ()
+    """Pulls whose set-aside records this one took up again; nothing was asked of the registry."""
 
     def write(self, folder: Path) -> None:
         """Finish the pull: from this moment its parts are in force."""

@@ -1,12 +1,17 @@
 """The current version of every landed record: one table per dataset, in a DuckDB file that outlives no check."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.files import DataFolder
 from common.settings import BuildSettings
 from contracts.loader import Dataset
-from expectations.deliveries import Delivery, since_last_whole
+from contracts.set_aside import excused_query, outstanding_query
+from contracts.waivers import waived_expression, waivers_in_force
+from expectations.deliveries import Delivery, newest_delivery
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,28 +51,41 @@ def write_current(connection: "duckdb.DuckDBPyConnection", dataset: Dataset, del
         ) {living}""")
 
 
-def outstanding_quarantine(
-    connection: "duckdb.DuckDBPyConnection", dataset: Dataset, deliveries: Sequence[Delivery]
-) -> int:
-    """How many records are set aside today: since the last full delivery, and no later version of them landed."""
-    recent = since_last_whole(deliveries)
-    files = [str(found.quarantine) for found in recent if found.quarantine is not None and found.quarantine.exists()]
-    if not files:
-        return 0
-    versions = versions_query(dataset, recent)
-    landed = f"select _record_key, max(_pull) as pull from ({versions}) group by all" if versions else None
-    replaced = (
-        f"and not exists (select 1 from ({landed}) as landed where landed._record_key = aside.record_key"
-        " and landed.pull > aside.pull)"
-        if landed
-        else ""
-    )
-    row = connection.execute(f"""
-        with aside as (select record_key, pull from read_parquet({files!r}))
-        select count(distinct record_key) + count(*) filter (where record_key is null)
-        from aside where true {replaced}""").fetchone()
+@dataclass(frozen=True)
+class SetAside:
+    """Counts of records set aside. `excused` are those of the newest delivery that a replay settled or a waiver covers."""
+
+    counted: int = 0
+    waived: int = 0
+    excused: int = 0
+
+
+def set_aside_today(
+    connection: "duckdb.DuckDBPyConnection",
+    data: DataFolder,
+    dataset: Dataset,
+    deliveries: Sequence[Delivery],
+    day: date,
+) -> SetAside:
+    """How many records stand set aside today; what a waiver covers on `day` is counted apart."""
+    pulls = [delivery.as_finished for delivery in deliveries if delivery.is_offered]
+    waived = waived_expression(data, waivers_in_force(data, dataset.full_name, day))
+    outstanding = outstanding_query(dataset, pulls)
+    counted = covered = excused = 0
+    if outstanding is not None:
+        query = f"select count(*), count(*) filter ({waived}) from ({outstanding}) where is_newest"
+        everything, covered = _row(connection, query)
+        counted = everything - covered
+    excusing = excused_query(newest_delivery(deliveries).as_finished, pulls, waived)
+    if excusing is not None:
+        (excused,) = _row(connection, excusing)
+    return SetAside(counted, covered, excused)
+
+
+def _row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[int, ...]:
+    row = connection.execute(query).fetchone()
     assert row is not None
-    return int(row[0])
+    return row
 
 
 def versions_query(dataset: Dataset, deliveries: Sequence[Delivery]) -> str | None:

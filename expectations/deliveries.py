@@ -10,6 +10,7 @@ from typing import Any
 from common.errors import DoiChieuError
 from common.files import DataFolder, read_json
 from contracts.loader import Dataset
+from contracts.set_aside import REPLAYED, FinishedPull
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,18 @@ class Delivery:
     missing_fields: tuple[str, ...]
     changed_types: tuple[str, ...]
     warnings: tuple[str, ...]
+    is_replay: bool = False
+    """Records of earlier deliveries, taken up again; the registry was asked nothing."""
+
+    @property
+    def as_finished(self) -> FinishedPull:
+        return FinishedPull(
+            pull=self.pull,
+            is_full=self.kind == "full",
+            parts=tuple(path for path, rows, _ in self.parts if rows),
+            set_aside=self.quarantine if self.quarantine is not None and self.quarantine.exists() else None,
+            replayed=self.folder / REPLAYED if self.is_replay else None,
+        )
 
 
 def finished_deliveries(data: DataFolder, dataset: Dataset) -> list[Delivery]:
@@ -55,11 +68,9 @@ def _read(path: Path, data: DataFolder, dataset: Dataset) -> Delivery:
         ) from error
 
 
-def since_last_whole(deliveries: Sequence[Delivery]) -> list[Delivery]:
-    """The newest full delivery and everything after it; all of them where none was full."""
-    offered = [delivery for delivery in deliveries if delivery.is_offered]
-    starts = [position for position, delivery in enumerate(offered) if delivery.kind == "full"]
-    return offered[starts[-1] :] if starts else offered
+def newest_delivery(deliveries: Sequence[Delivery]) -> Delivery:
+    """The last one the registry itself made."""
+    return next((delivery for delivery in reversed(deliveries) if not delivery.is_replay), deliveries[-1])
 
 
 def _delivery(folder: Path, manifest: Mapping[str, Any], data: DataFolder, dataset: Dataset) -> Delivery:
@@ -83,6 +94,7 @@ def _delivery(folder: Path, manifest: Mapping[str, Any], data: DataFolder, datas
         missing_fields=tuple(drift["missing_fields"]),
         changed_types=tuple(f"{entry['field']}: {_type_change(entry)}" for entry in drift["changed_types"]),
         warnings=tuple(manifest["warnings"]),
+        is_replay=bool(manifest.get("replay_of")),
     )
 
 

@@ -10,7 +10,8 @@ from common.files import sha256_of
 from common.values import VIETNAM
 from contracts.loader import Dataset
 from expectations.checks import Level, Wording, settings_of
-from expectations.deliveries import Delivery
+from expectations.current import SetAside
+from expectations.deliveries import Delivery, newest_delivery
 from expectations.verdicts import Bench, Verdict
 from expectations.wordings import DELIVERY
 
@@ -29,7 +30,7 @@ class Standing:
     dataset: Dataset
     deliveries: Sequence[Delivery]
     current_rows: int
-    aside_rows: int
+    aside: SetAside
     distinct_rows: int
     """Distinct (key, updated_at) of the newest delivery, whatever became of them."""
     earlier_rows: int | None
@@ -37,7 +38,7 @@ class Standing:
 
     @property
     def newest(self) -> Delivery:
-        return self.deliveries[-1]
+        return newest_delivery(self.deliveries)
 
 
 def delivery_verdicts(standing: Standing, *, as_of: date, bench: Bench) -> Iterator[Verdict]:
@@ -86,6 +87,7 @@ def _damage(deliveries: Sequence[Delivery]) -> list[str]:
     import pyarrow.parquet as pq
 
     found = []
+    newest = newest_delivery(deliveries).pull
     for delivery in deliveries:
         for part, rows, digest in delivery.parts:
             place = f"{delivery.pull}/{part.name}"
@@ -97,7 +99,7 @@ def _damage(deliveries: Sequence[Delivery]) -> list[str]:
             if counted != rows:
                 found.append(f"{place}: {counted} rows, the manifest says {rows}")
             # Older deliveries were compared when they were the newest.
-            elif delivery is deliveries[-1] and sha256_of(part) != digest:
+            elif delivery.pull >= newest and sha256_of(part) != digest:
                 found.append(f"{place}: its content has changed since it was landed")
     return found
 
@@ -128,28 +130,30 @@ def _unreadable(dataset: Dataset, newest: Delivery) -> list[str]:
 
 
 def _quarantine_share(standing: Standing, bench: Bench) -> Verdict:
-    """Either the newest delivery or what stands set aside today is too much: a small quiet pull heals nothing."""
+    """Either the newest delivery or what stands set aside today is too much: a small quiet pull heals nothing.
+
+    What a replay has landed since or a waiver covers does not count.
+    """
     limits = settings_of(standing.dataset.full_name, bench.settings)
-    newest = standing.newest
+    newest, today = standing.newest, standing.aside
     candidates = [
-        (newest.quarantined, newest.received, "of this delivery"),
-        (standing.aside_rows, standing.aside_rows + standing.current_rows, "of all records"),
+        (newest.quarantined - today.excused, newest.received, "of this delivery"),
+        (today.counted, today.counted + today.waived + standing.current_rows, "of all records"),
     ]
-    aside, total, of_what = max(candidates, key=lambda pair: pair[0] / pair[1] if pair[1] else 0)
-    too_many = [
-        count > limits.quarantine_rows and count * 100 > limits.quarantine_percent * whole
-        for count, whole, _ in candidates
-    ]
+    aside, total, of_what = max(
+        candidates, key=lambda pair: (limits.is_too_much(*pair[:2]), pair[0] / pair[1] if pair[1] else 0)
+    )
     share = 100 * aside / total if total else 0
+    waived = f", {today.waived} more waived" if today.waived else ""
     return bench.say(
         standing.dataset.full_name,
         "quarantine_share",
         "block",
         DELIVERY["quarantine_share"],
-        passed=not any(too_many),
+        passed=not any(limits.is_too_much(count, whole) for count, whole, _ in candidates),
         failing=aside,
         total=total,
-        observed=f"{aside} of {total} {of_what} set aside ({share:.1f} %)",
+        observed=f"{aside} of {total} {of_what} set aside ({share:.1f} %){waived}",
         expected=f"at most {limits.quarantine_percent:g} % or {limits.quarantine_rows} records",
     )
 
@@ -181,7 +185,8 @@ def _volume(standing: Standing, bench: Bench) -> Iterator[Verdict]:
     """Full deliveries against the last full one, small ones against what is usual, current rows against last run."""
     drop = settings_of(standing.dataset.full_name, bench.settings).volume_drop_percent
     newest = standing.newest
-    earlier = [found.received for found in standing.deliveries[:-1] if found.kind == newest.kind and found.is_offered]
+    comparable = [found for found in standing.deliveries if found.kind == newest.kind and not found.is_replay]
+    earlier = [found.received for found in comparable[:-1] if found.is_offered]
     usual: float | None = None
     if newest.kind == "full" and earlier:
         usual = earlier[-1]

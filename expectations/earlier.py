@@ -8,7 +8,8 @@ from typing import Any
 
 from common.files import DataFolder, read_json
 from contracts.loader import Dataset, all_datasets
-from expectations.deliveries import finished_deliveries, since_last_whole
+from contracts.set_aside import outstanding_query
+from expectations.deliveries import finished_deliveries
 
 _RUNS_SHOWN = 14
 
@@ -60,7 +61,7 @@ def _earlier_run(report: dict[str, Any]) -> EarlierRun:
 
 
 def aside_reasons(data: DataFolder) -> list[AsideReason]:
-    """Records set aside since each dataset's last full delivery, by reason; the largest first.
+    """Records set aside today, by dataset and reason; the largest first.
 
     Reasons name a field and what was expected of it, never the value.
     """
@@ -71,13 +72,12 @@ def aside_reasons(data: DataFolder) -> list[AsideReason]:
 def _aside_reasons(data: DataFolder, dataset: Dataset) -> Sequence[AsideReason]:
     import duckdb
 
-    recent = since_last_whole(finished_deliveries(data, dataset))
-    files = [str(found.quarantine) for found in recent if found.quarantine is not None and found.quarantine.exists()]
-    if not files:
+    offered = [found.as_finished for found in finished_deliveries(data, dataset) if found.is_offered]
+    outstanding = outstanding_query(dataset, offered)
+    if outstanding is None:
         return []
     rows = duckdb.execute(f"""
-        with aside as (select coalesce(record_key, pull || '/' || page || '/' || row) as record, reasons
-            from read_parquet({files!r}))
-        select reason, count(distinct record)
-        from (select record, unnest(reasons) as reason from aside) group by reason""").fetchall()
+        select reason, count(*)
+        from (select unnest(list_distinct(reasons)) as reason from ({outstanding}) where is_newest)
+        group by reason""").fetchall()
     return [AsideReason(dataset.full_name, reason, records) for reason, records in rows]

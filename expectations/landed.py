@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from common.files import DataFolder
 from common.settings import Settings
-from common.values import Progress
+from common.values import Progress, today_in_vietnam
 from contracts.loader import Dataset, all_datasets
 from expectations.checks import Check, NoRows
 from expectations.context import ask
-from expectations.current import open_current, outstanding_quarantine, versions_query, write_current
-from expectations.deliveries import Delivery, finished_deliveries
+from expectations.current import SetAside, open_current, set_aside_today, versions_query, write_current
+from expectations.deliveries import Delivery, finished_deliveries, newest_delivery
 from expectations.delivery_checks import Standing, delivery_verdicts, pulled_verdict, readable_verdicts
 from expectations.derived import derived_checks
 from expectations.suite_files import written_checks
-from expectations.verdicts import Bench, Verdict
+from expectations.verdicts import Bench, Verdict, moment_of
 from expectations.wordings import DELIVERY
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def _look_at_deliveries(
     verdicts: list[Verdict] = []
     delivered: list[tuple[Dataset, list[Delivery]]] = []
     earlier_rows = _rows_at_last_run(previous_reports, bench.run)
+    # A waiver lapses by the calendar, whichever day the books are read as of.
+    day = today_in_vietnam(moment_of(bench.run))
     datasets = all_datasets()
     progress.start(task, len(datasets))
     for dataset in datasets:
@@ -79,7 +81,9 @@ def _look_at_deliveries(
         is_readable = all(verdict.passed for verdict in readable)
         write_current(connection, dataset, deliveries if is_readable else [])
         if deliveries:
-            standing = _standing(connection, dataset, deliveries, is_readable, earlier_rows.get(dataset.full_name))
+            aside = set_aside_today(connection, data, dataset, deliveries, day) if is_readable else SetAside()
+            before = earlier_rows.get(dataset.full_name)
+            standing = _standing(connection, dataset, deliveries, aside, before, is_readable=is_readable)
             verdicts += delivery_verdicts(standing, as_of=as_of, bench=bench)
         if deliveries and is_readable:
             delivered.append((dataset, deliveries))
@@ -92,15 +96,17 @@ def _standing(
     connection: "duckdb.DuckDBPyConnection",
     dataset: Dataset,
     deliveries: Sequence[Delivery],
-    is_readable: bool,
+    aside: SetAside,
     earlier_rows: int | None,
+    *,
+    is_readable: bool,
 ) -> Standing:
     return Standing(
         dataset=dataset,
         deliveries=deliveries,
         current_rows=_number(connection, f"select count(*) from {dataset.table}"),
-        aside_rows=outstanding_quarantine(connection, dataset, deliveries) if is_readable else 0,
-        distinct_rows=_distinct_rows(connection, dataset, deliveries[-1]) if is_readable else 0,
+        aside=aside,
+        distinct_rows=_distinct_rows(connection, dataset, newest_delivery(deliveries)) if is_readable else 0,
         earlier_rows=earlier_rows,
     )
 
@@ -121,7 +127,7 @@ def _distinct_rows(connection: "duckdb.DuckDBPyConnection", dataset: Dataset, ne
 
 def _checks_of(dataset: Dataset, deliveries: Sequence[Delivery]) -> list[Check]:
     checks = derived_checks(dataset)
-    versions = versions_query(dataset, deliveries[-1:])
+    versions = versions_query(dataset, [newest_delivery(deliveries)])
     if versions is not None:
         moment = ", updated_at" if "updated_at" in dataset.names else ""
         fields = ", ".join(f'"{name}"' for name in dataset.names)

@@ -24,8 +24,10 @@ DELIVERY: dict[str, Wording] = {
     "quarantine_share": Wording(
         "Số bản ghi để riêng ở mức chấp nhận được",
         "Few records are set aside",
-        "Xem lý do ở mục Bản ghi để riêng của báo cáo, báo cơ quan nguồn sửa, rồi nhận lại.",
-        "read the reasons under Records set aside in the report, have the source corrected, then pull again",
+        "Xem bằng `doichieu quarantine ls` và `show`; sửa ánh xạ rồi `replay`, hoặc gửi tệp phản hồi để nguồn sửa và nhận "
+        "lại; nếu chấp nhận tạm thời thì `waive`.",
+        "look with `doichieu quarantine ls` and `show`; mend the mapping and `quarantine replay`, or send the feedback file, "
+        "have the source corrected and pull again; `quarantine waive` accepts them for a time",
     ),
     "empty": Wording(
         "Tập dữ liệu không rỗng",

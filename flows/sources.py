@@ -31,7 +31,7 @@ def still_stale(data: DataFolder) -> dict[str, str]:
     return {
         name: reason
         for name, reason in stale.items()
-        if _newest_pull(data, name) == max(known.get(name, ()), default=None)
+        if _newest_delivery(data, name) <= max(known.get(name, ()), default="")
     }
 
 
@@ -44,6 +44,8 @@ def doubtful_deliveries(verdicts: Sequence[Verdict]) -> dict[str, tuple[str, ...
     return {name: tuple(sorted(checks)) for name, checks in sorted(found.items())}
 
 
-def _newest_pull(data: DataFolder, name: str) -> str | None:
+def _newest_delivery(data: DataFolder, name: str) -> str:
+    """The last pull that asked the registry; a replay of earlier ones mends no stale source."""
     registry, _, dataset = name.partition(".")
-    return max((path.parent.name for path in data.pulls(registry, dataset).glob("*/manifest.json")), default=None)
+    manifests = sorted(data.pulls(registry, dataset).glob("*/manifest.json"), reverse=True)
+    return next((path.parent.name for path in manifests if not read_json(path).get("replay_of")), "")

@@ -1,13 +1,15 @@
 """From landed pulls to the versions in force: the newest version of every key, the set-aside ones told apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from common.files import DataFolder, read_json
 from contracts.loader import Dataset
+from contracts.set_aside import REPLAYED, FinishedPull, is_newer, since_last_full, unsettled_query
 from warehouse.engine.duckdb import literal
 from warehouse.inputs import BuildInputs
 
@@ -37,18 +39,11 @@ def load_raw(
     """
     pulls = inputs.pulls.get(dataset.full_name, ())
     manifests = {pull: read_json(data.pull(dataset.registry, dataset.name, pull) / "manifest.json") for pull in pulls}
-    counted = list(pulls[-1:]) if dataset.is_fetched_whole else list(pulls)
-    parts = [
-        (data.pull(dataset.registry, dataset.name, pull) / part["file"], pull)
-        for pull in counted
-        for part in manifests[pull]["parts"]
-    ]
-    set_aside = [
-        (data.quarantine(dataset.registry, dataset.name) / f"{pull}.parquet", pull)
-        for pull in counted
-        if manifests[pull]["quarantine"]
-    ]
-    _keep_set_aside(connection, dataset, set_aside)
+    finished = [_as_finished(data, dataset, manifests[pull]) for pull in pulls]
+    # Of a dataset fetched whole only the last delivery counts, with what a replay landed of it since.
+    counted = since_last_full(finished) if dataset.is_fetched_whole else finished
+    parts = [(part, pull.pull) for pull in counted for part in pull.parts]
+    _keep_set_aside(connection, dataset, [pull for pull in finished if manifests[pull.pull]["offered"]])
     if parts:
         connection.execute(_newest_version(dataset, parts))
         connection.execute(_in_force(dataset, inputs))
@@ -85,12 +80,19 @@ def _newest_version(dataset: Dataset, parts: Sequence[tuple[Path, str]]) -> str:
     """
 
 
-# A set-aside version is the newer one by its own time where that can be read, and else by the pull it came in.
-_IS_NEWER = """(
-    set_aside.updated_at > newest._changed_at
-    or (set_aside.updated_at is not distinct from newest._changed_at and set_aside.pull > newest._pull)
-    or (set_aside.updated_at is null and set_aside.pull > newest._pull)
-)"""
+_IS_NEWER = is_newer("set_aside", "newest")
+
+
+def _as_finished(data: DataFolder, dataset: Dataset, manifest: Mapping[str, Any]) -> FinishedPull:
+    folder = data.pull(dataset.registry, dataset.name, manifest["pull"])
+    quarantine = data.quarantine(dataset.registry, dataset.name) / f"{manifest['pull']}.parquet"
+    return FinishedPull(
+        pull=manifest["pull"],
+        is_full=manifest["kind"] == "full",
+        parts=tuple(folder / part["file"] for part in manifest["parts"]),
+        set_aside=quarantine if manifest["quarantine"] else None,
+        replayed=folder / REPLAYED if manifest.get("replay_of") else None,
+    )
 
 
 def _in_force(dataset: Dataset, inputs: BuildInputs) -> str:
@@ -135,15 +137,16 @@ def _has_happened(dataset: Dataset, inputs: BuildInputs) -> str:
     return f"({field.name} is null or {happened_on} <= {literal(inputs.as_of)})"
 
 
-def _keep_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[tuple[Path, str]]) -> None:
+def _keep_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, finished: Sequence[FinishedPull]) -> None:
     connection.execute(
         "create table if not exists raw.set_aside"
         " (registry varchar, dataset varchar, record_key varchar, updated_at timestamptz, pull varchar, record varchar)"
     )
-    if files:
+    unsettled = unsettled_query(finished)
+    if unsettled is not None:
         connection.execute(
             f"insert into raw.set_aside select {literal(dataset.registry)}, {literal(dataset.name)}, record_key,"
-            f" updated_at, pull, record from read_parquet({[str(path) for path, _ in files]}) where record_key is not null"
+            f" updated_at, pull, record from ({unsettled}) where record_key is not null"
         )
 
 
