@@ -360,7 +360,7 @@ def test_closing_the_walk_calls_off_what_is_on_its_way() -> None:
             pages = client.pages("taxpayer", limit=10)
             await anext(pages)
             await anext(pages)
-            await pages.aclose()  # type: ignore[attr-defined]
+            await pages.aclose()
             return len(asyncio.all_tasks())
 
     with answering(answer) as registry:
