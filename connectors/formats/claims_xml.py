@@ -2,8 +2,8 @@
 
 Columns are the element names in upper case. Besides them, and only where a source file names them, a record may be mapped
 from `_envelope.MACSKCB`, `_envelope.NGAYLAP`; from a field of the XML1 of the same `HOSO` (`XML1.HO_TEN`); and from what
-is reckoned from its own fields: `_days.FROM.TO` (calendar days, both ends included) and `_digits.12.FIELD` (the field
-where it is exactly that many digits). XML6 and XML15 are never decoded, parsed or delivered, whoever asks for them.
+is reckoned from its own fields: `_days.FROM.TO` (calendar days, both ends included), `_digits.12.FIELD` (the field where
+it is exactly that many digits) and `_whole.FIELD` (an amount to the nearest dong). XML6 and XML15 are never decoded, parsed or delivered, whoever asks for them.
 
 An inner file that cannot be taken apart costs nothing but itself: it is one row with `_unreadable`, the reason.
 """

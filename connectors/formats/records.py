@@ -34,7 +34,7 @@ class Records:
 
     def table(self, fields: Iterable[str], constants: Mapping[str, str | None]) -> "pa.Table":
         """All columns text, trimmed, empty ones null. Those of `fields` that are constant or reckoned (`_days.A.B`,
-        `_digits.N.A`) are put to them."""
+        `_digits.N.A`, `_whole.A`) are put to them."""
         import pyarrow as pa
 
         tables = [_of_shape(columns, rows) for columns, rows in self._by_shape.items()]
@@ -70,7 +70,7 @@ def _reckoned(whole: "pa.Table", field: str, constants: Mapping[str, str | None]
     if kind == "_digits":
         length, _, name = rest.partition(".")
         return _digits(_column(whole, name), int(length))
-    return None
+    return _whole(_column(whole, rest)) if kind == "_whole" else None
 
 
 def _trimmed(values: Iterable[str | None]) -> "pa.Array":
@@ -107,6 +107,17 @@ def _days(start: "pa.Array", end: "pa.Array") -> "pa.Array":
     )
     days = pc.add(pc.days_between(first, last), 1)
     return pc.if_else(pc.greater(days, 0), days, pa.scalar(None, pa.int64())).cast(pa.string())
+
+
+def _whole(amounts: "pa.Array") -> "pa.Array":
+    """Amounts with decimals to the nearest whole one, halves away from zero; what is no plain number stays as it is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_number = pc.match_substring_regex(amounts, r"^-?\d{1,15}\.\d{1,9}$")
+    exact = pc.if_else(is_number, amounts, pa.scalar(None, pa.string())).cast(pa.decimal128(24, 9))
+    rounded = pc.round(exact, 0, round_mode="half_towards_infinity").cast(pa.decimal128(15, 0)).cast(pa.string())
+    return pc.coalesce(rounded, amounts)
 
 
 def _eight_digits(texts: "pa.Array") -> "pa.Array":
