@@ -12,7 +12,7 @@ from connectors.manifests import LandedFile, PullManifest
 from connectors.walk import make_durable
 from contracts.loader import Dataset
 
-_ALWAYS_BELIEVED = 20
+_ALWAYS_BELIEVED = 3
 """So few missing records are believed whatever share they are of a small dataset."""
 _PART = "part-withdrawn.parquet"
 
@@ -44,12 +44,13 @@ def withdraw(
 
     A record set aside (`set_aside`: the pull's quarantine) was delivered. A tombstone carries its record's own
     `updated_at`: should the source bring the record back unchanged, the later pull counts. Nothing is withdrawn where
-    the delivery is not whole, a record's key cannot be read, or more than `percent_max` of what is held would go.
+    the delivery is not whole or empty, a record's key cannot be read, or more than `percent_max` of what is held would go.
     """
     earlier = [
         data.pull(each.registry, each.dataset, each.pull) / part.file for each in finished for part in each.parts
     ]
-    if not earlier:
+    # An empty delivery is warned of as such; it withdraws nothing.
+    if not earlier or not (landed.parts or landed.rows_quarantined):
         return Withdrawn()
     delivered = [folder / part.file for part in landed.parts]
     with connection_in(folder) as connection:
@@ -66,7 +67,7 @@ def withdraw(
 
 def _doubt(gone: int, held: int, *, is_whole: bool, has_unknown_keys: bool, percent_max: float) -> str | None:
     if not is_whole:
-        return "they stay in force, because the delivery does not hold as many records as were announced"
+        return "they stay in force, because the delivery is not what was announced"
     if has_unknown_keys:
         return "they stay in force, because some records set aside have no readable key"
     if gone > _ALWAYS_BELIEVED and gone * 100 > held * percent_max:

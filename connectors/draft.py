@@ -29,7 +29,7 @@ from connectors.manifests import (
     unfinished_pulls,
 )
 from connectors.mapping import Mapping
-from connectors.overlap import drop_already_held
+from connectors.overlap import drop_already_held, drop_same
 from connectors.quarantine import QuarantineFile
 from connectors.source import OnDrift, Source
 from connectors.walk import Walk
@@ -64,6 +64,8 @@ class PullPlan:
     described_in: str
     """Where an engineer mends the mapping."""
     withdrawn_percent: float
+    pages_may_shift: bool = False
+    """Pages are counted, not remembered: a record that changes during the walk may push another out of it."""
 
 
 def plan_pull(
@@ -78,6 +80,7 @@ def plan_pull(
     now: datetime,
     asks_for_changes: bool = True,
     only_adds: bool = False,
+    pages_may_shift: bool = False,
 ) -> PullPlan:
     """The next pull of a dataset: from the manifests alone, unless `since` or `full` says otherwise.
 
@@ -106,6 +109,7 @@ def plan_pull(
         source.drift_policy(contract.name),
         f"{source.path or 'registries.' + contract.registry}: datasets.{contract.name}",
         access.withdrawn_percent,
+        pages_may_shift,
     )
 
 
@@ -126,19 +130,31 @@ class Arrival:
     keys: int
     announced: tuple[int, ...]
     """The total on the first page and on the last; records may have come in between."""
+    may_have_shifted: bool = False
 
     @property
     def agrees(self) -> bool:
+        if self.may_have_shifted:
+            # A record delivered twice moved during the walk, and another may have slipped through unseen.
+            return self.keys == self.received and all(total == self.keys for total in self.announced)
         # A record that changed during the walk comes in both versions and is announced once.
         return not self.announced or any(
             total == self.received or self.keys <= total <= self.versions for total in self.announced
         )
 
     @property
+    def has_moved(self) -> bool:
+        """Records moved from page to page while they were walked over."""
+        return self.may_have_shifted and (self.keys < self.received or len(self.announced) > 1)
+
+    @property
     def is_short(self) -> bool:
-        return not self.agrees and self.versions < max(self.announced)
+        """Something may be missing: the walk is worth repeating."""
+        return not self.agrees and (self.may_have_shifted or self.versions < max(self.announced))
 
     def __str__(self) -> str:
+        if not self.announced:
+            return f"records moved during the walk: {self.received} delivered, {self.keys} different keys"
         return f"announced {self.announced[-1]} records, delivered {self.received} ({self.versions} different)"
 
 
@@ -165,11 +181,20 @@ class Draft:
         scanner = RecordScanner(self.mapping, sets_aside=self.plan.on_drift == "quarantine")
         return Walk(self.folder / "pages" / str(number), scanner)
 
-    def landing(self, walk: Walk) -> Landing:
-        """The conversion of a walk's pages, those it already has included; it runs while further pages arrive."""
-        self._clear_parts()
+    def landing(self, walk: Walk, *, after: Landing | None = None) -> Landing:
+        """The conversion of a walk's pages, those it already has included; it runs while further pages arrive.
+
+        It goes on from the parts of `after`; without one it begins anew.
+        """
+        if after is None:
+            self._clear_parts()
         landing = Landing(
-            walk, self.mapping, self.folder, started_at=self.started_at, today=today_in_vietnam(self.started_at)
+            walk,
+            self.mapping,
+            self.folder,
+            started_at=self.started_at,
+            today=today_in_vietnam(self.started_at),
+            after=after,
         )
         for page in walk.pages:
             landing.offer(page)
@@ -182,10 +207,11 @@ class Draft:
             write_json(self.folder / "query.json", msgspec.to_builtins(begun))
 
     def arrival(self, walk: Walk) -> Arrival:
-        if not walk.totals or walk.rows in walk.totals:
+        may_shift = self.plan.pages_may_shift and len(walk.pages) > 1
+        if not may_shift and (not walk.totals or walk.rows in walk.totals):
             return Arrival(walk.rows, walk.rows, walk.rows, tuple(walk.totals))
-        versions, keys = count_versions(walk, self.mapping, self.folder, started_at=self.started_at)
-        return Arrival(walk.rows, versions, keys, tuple(walk.totals))
+        versions, keys = count_versions([walk], self.mapping, self.folder, started_at=self.started_at)
+        return Arrival(walk.rows, versions, keys, tuple(walk.totals), may_shift)
 
     def finish(
         self,
@@ -195,27 +221,27 @@ class Draft:
         landing: Landing | None = None,
         files: Sequence[DeliveredFile] = (),
     ) -> PullManifest:
-        """Land the fuller of the walks, set bad records aside, write the manifest, and let the pages go.
+        """Land what arrived, set bad records aside, write the manifest, and let the pages go.
 
-        `landing` is the conversion already under way for the first walk; `files` are those the records came in.
-        Raises `SourceError` where the delivery has left its mapping and the source file says that this fails.
+        One walk that brought all that was announced is landed; where none did, both are: what one missed the other may
+        have seen. `landing` is the conversion already under way for the first walk; `files` are those the records came
+        in. Raises `SourceError` where the delivery has left its mapping and the source file says that this fails.
         """
-        arrivals = [(self.arrival(walk), walk) for walk in walks]
-        arrival, walk = max(reversed(arrivals), key=lambda pair: (pair[0].agrees, pair[0].versions))
-        if landing is not None and walk is not walks[0]:
+        chosen, arrival = self._choose(walks)
+        if landing is not None and chosen[0] is not walks[0]:
             landing.abandon()
             landing = None
-        landing = landing or self.landing(walk)
         set_aside = self._quarantine / f"{self.pull}.parquet"
         draft = set_aside.with_suffix(".draft")
         with QuarantineFile(draft, pull=self.pull) as quarantine:
-            landed = landing.finish(quarantine)
-        drift = self._drift(walk, landed)
+            landed, twice = self._land(chosen, landing, quarantine)
+        drift = self._drift(chosen, landed)
         self._refuse_drift(drift)
         quarantined = quarantine.landed(name=set_aside.name)
         landed, already_held = self._without_held(landed)
         withdrawn = self._withdrawn(arrival, landed, draft if quarantined else None)
-        manifest = self._manifest(walk, arrival, landed, withdrawn, quarantined, already_held, drift, files, clock())
+        already_held += twice
+        manifest = self._manifest(chosen, arrival, landed, withdrawn, quarantined, already_held, drift, files, clock())
         sync_folder(self.folder)
         if quarantined is not None:
             draft.replace(set_aside)
@@ -224,9 +250,31 @@ class Draft:
         _tidy(self.folder)
         return manifest
 
-    def _drift(self, walk: Walk, landed: Landed) -> Drift:
-        missing = missing_fields(walk, self.mapping, landed)
-        return drift_of(self.contract, (page.found for page in walk.pages), rows=walk.rows, missing=missing)
+    def _choose(self, walks: Sequence[Walk]) -> tuple[Sequence[Walk], Arrival]:
+        arrivals = [(self.arrival(walk), walk) for walk in walks]
+        arrival, walk = max(reversed(arrivals), key=lambda pair: (pair[0].agrees, pair[0].versions))
+        if arrival.agrees or len(walks) == 1:
+            return [walk], arrival
+        versions, _ = count_versions(walks, self.mapping, self.folder, started_at=self.started_at)
+        return (walks if versions > arrival.versions else [walk]), arrival
+
+    def _land(self, walks: Sequence[Walk], landing: Landing | None, quarantine: QuarantineFile) -> tuple[Landed, int]:
+        """What was landed, and how many rows of a second walk the first had brought already."""
+        landing = landing or self.landing(walks[0])
+        landed, twice = landing.finish(quarantine), 0
+        for walk in walks[1:]:
+            again, known = drop_same(
+                self.landing(walk, after=landing).finish(quarantine), self.contract, self.folder, landed
+            )
+            landed.join(again)
+            twice += known
+        return landed, twice
+
+    def _drift(self, walks: Sequence[Walk], landed: Landed) -> Drift:
+        missing = missing_fields(walks[0], self.mapping, landed)
+        pages = [page for walk in walks for page in walk.pages]
+        rows = sum(walk.rows for walk in walks)
+        return drift_of(self.contract, (page.found for page in pages), rows=rows, missing=missing)
 
     def _refuse_drift(self, drift: Drift) -> None:
         if not drift or self.plan.on_drift != "fail":
@@ -261,7 +309,7 @@ class Draft:
 
     def _manifest(
         self,
-        walk: Walk,
+        walks: Sequence[Walk],
         arrival: Arrival,
         landed: Landed,
         withdrawn: Withdrawn,
@@ -281,14 +329,14 @@ class Draft:
             query=self.query.asked,
             started_at=self.started_at,
             finished_at=finished_at,
-            pages=len(walk.pages),
-            rows_received=walk.rows - landed.rows_left_out,
+            pages=sum(len(walk.pages) for walk in walks),
+            rows_received=sum(walk.rows for walk in walks) - landed.rows_left_out,
             rows_landed=landed.rows_landed,
             rows_quarantined=landed.rows_quarantined,
             rows_already_held=already_held,
             rows_withdrawn=withdrawn.rows,
             total_announced=arrival.announced[-1] if arrival.announced else None,
-            high_water_mark=self._high_water_mark(landed.newest),
+            high_water_mark=self._high_water_mark(landed.newest, arrival),
             parts=(*landed.parts, *withdrawn.parts),
             quarantine=quarantined,
             drift=drift,
@@ -300,7 +348,7 @@ class Draft:
     def _warnings(self, arrival: Arrival, landed: Landed) -> list[str]:
         name, said = self.contract.full_name, list[str]()
         if not arrival.agrees:
-            said.append(f"{name}: {arrival}, on a repeated walk too" if arrival.is_short else f"{name}: {arrival}")
+            said.append(f"{name}: {arrival}" + (", on a repeated walk too" if arrival.is_short else ""))
         if self.query.kind == "full" and arrival.received == 0:
             had_rows = any(pull.rows_landed for pull in self._finished)
             said.append(f"{name}: the registry delivers no record" + (", earlier pulls had some" if had_rows else ""))
@@ -308,9 +356,12 @@ class Draft:
             said.append(f"{name}: some records carry an updated_at in the future; they are asked for again next time")
         return said
 
-    def _high_water_mark(self, newest: datetime | None) -> datetime | None:
+    def _high_water_mark(self, newest: datetime | None, arrival: Arrival) -> datetime | None:
         """Up to where the registry's changes are known to be landed. It never moves past the pull's own start."""
         previous = self._finished[-1].high_water_mark if self._finished else None
+        if arrival.has_moved:
+            # An old record may have slipped through: the next pull asks for the same again.
+            return previous
         # A record dated in the future would otherwise keep every later change out of the next pulls.
         mark = None if newest is None else min(newest, self.started_at)
         since = self.query.asked.updated_since

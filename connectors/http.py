@@ -342,24 +342,21 @@ def _other_paging(question: Question) -> Iterator[None]:
 def _connection_error(
     error: httpx.RequestError | ssl.SSLError, where: str, settings: RegistrySettings, proxy: str | None
 ) -> SourceError:
+    if isinstance(error, httpx.ConnectTimeout):
+        return Unreachable("no answer in time", where=where, remedy="check the network, or raise timeout_seconds")
     if isinstance(error, httpx.TimeoutException):
         # A host that takes the connection but is slow with one answer may be quick with the next dataset.
-        kind = Unreachable if isinstance(error, httpx.ConnectTimeout) else SourceError
-        said = "no answer in time" if kind is Unreachable else f"no answer within {settings.timeout_seconds:g} seconds"
-        return kind(said, where=where, remedy="check the network, or raise timeout_seconds")
-    behind = " of the proxy ([rest] proxy)" if proxy else " in base_url"
+        said = f"no answer within {settings.timeout_seconds:g} seconds"
+        return SourceError(said, where=where, remedy="check the network, or raise timeout_seconds")
     if isinstance(error, httpx.ProxyError):
         return Unreachable("the proxy refuses to connect", where=where, remedy="check [rest] proxy with its keeper")
+    behind = " of the proxy ([rest] proxy)" if proxy else " in base_url"
     if root_of(error, socket.gaierror) is not None:
-        return Unreachable(
-            "the host name is not known", where=where, remedy=f"check the address{behind}, and the name server"
-        )
+        remedy = f"check the address{behind}, and the name server"
+        return Unreachable("the host name is not known", where=where, remedy=remedy)
     if isinstance(error, httpx.ConnectError):
-        return Unreachable(
-            "nobody listens there: the connection is refused",
-            where=where,
-            remedy=f"check that the registry is up, the port{behind}, and the firewall",
-        )
+        remedy = f"check that the registry is up, the port{behind}, and the firewall"
+        return Unreachable("nobody listens there: the connection is refused", where=where, remedy=remedy)
     return SourceError(
         "the connection breaks while the answer is read, on every try",
         where=where,

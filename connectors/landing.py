@@ -7,7 +7,7 @@ memory stays flat however long the pull is.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -67,6 +67,16 @@ class Landed:
     def rows_landed(self) -> int:
         return sum(part.rows for part in self.parts)
 
+    def join(self, other: "Landed") -> None:
+        """Add what became of another walk's records."""
+        self.parts += other.parts
+        self.rows_quarantined += other.rows_quarantined
+        self.rows_left_out += other.rows_left_out
+        self.newest = max(filter(None, (self.newest, other.newest)), default=None)
+        self.living += other.living
+        self.filled.update(other.filled)
+        self.has_unknown_keys |= other.has_unknown_keys
+
 
 @dataclass(frozen=True)
 class _Converted:
@@ -79,14 +89,35 @@ class _Converted:
 
 
 class Landing:
-    """Writes `part-*.parquet` into `folder`, batch by batch, from the pages offered in order of delivery."""
+    """Writes `part-*.parquet` into `folder`, batch by batch, from the pages offered in order of delivery.
 
-    def __init__(self, walk: Walk, mapping: Mapping, folder: Path, *, started_at: datetime, today: date) -> None:
+    `after` is the conversion of a walk before, whose parts and row numbers this one goes on from.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        mapping: Mapping,
+        folder: Path,
+        *,
+        started_at: datetime,
+        today: date,
+        after: "Landing | None" = None,
+    ) -> None:
         self._walk, self._mapping, self._folder = walk, mapping, folder
         self._pulled_at, self._today = started_at.isoformat(), today
         self._held: list[SavedPage] = []
-        self._first = 0
+        self._begins_at = (after.batches, after.rows) if after else (0, 0)
+        self._first = self._begins_at[1]
         self._running: list[tuple[Batch, Future[_Converted]]] = []
+
+    @property
+    def batches(self) -> int:
+        return self._begins_at[0] + len(self._running)
+
+    @property
+    def rows(self) -> int:
+        return self._first + sum(page.found.rows for page in self._held)
 
     def offer(self, page: SavedPage) -> None:
         """Take the next page; a batch that is full is converted in the background."""
@@ -99,8 +130,7 @@ class Landing:
 
         Raises `DoiChieuError` where the disk is full or a page cannot be read back.
         """
-        if self._held:
-            self._convert_held()
+        self.flush()
         landed = Landed()
         for batch, running in self._running:
             result = running.result()
@@ -115,6 +145,11 @@ class Landing:
             landed.has_unknown_keys |= any(record.record_key is None for record in bad)
         return landed
 
+    def flush(self) -> None:
+        """Convert what is held, however little it is."""
+        if self._held:
+            self._convert_held()
+
     def abandon(self) -> None:
         """Let batches that have not begun be; wait for those that have."""
         for _, running in self._running:
@@ -127,12 +162,12 @@ class Landing:
     def begin_again(self) -> None:
         """The walk was discarded: what was converted of it counts no more."""
         self.abandon()
-        self._held, self._first = [], 0
+        self._held, self._first = [], self._begins_at[1]
         for path in self._folder.glob("part-*"):
             path.unlink()
 
     def _convert_held(self) -> None:
-        batch = Batch(len(self._running), self._first, tuple(self._held))
+        batch = Batch(self.batches, self._first, tuple(self._held))
         self._first += sum(page.found.rows for page in self._held)
         self._held = []
         convert = _Conversion(batch, self._walk, self._mapping, self._folder, self._today, self._pulled_at)
@@ -143,20 +178,21 @@ def _is_full(pages: list[SavedPage]) -> bool:
     return sum(page.bytes for page in pages) >= _BATCH_BYTES or sum(page.found.rows for page in pages) >= _BATCH_ROWS
 
 
-def count_versions(walk: Walk, mapping: Mapping, folder: Path, *, started_at: datetime) -> tuple[int, int]:
-    """How many different (key, `updated_at`) and how many different keys the walk's pages hold."""
+def count_versions(walks: Sequence[Walk], mapping: Mapping, folder: Path, *, started_at: datetime) -> tuple[int, int]:
+    """How many different (key, `updated_at`) and how many different keys the walks' pages hold together."""
     dataset = mapping.contract
-    dated = ', "updated_at"' if "updated_at" in dataset.names and not mapping.dates_by_pull else ""
-    counting = f"""
-        select count(distinct version), count(distinct key)
-        from (select coalesce({key_expression(dataset)}, 'row ' || row_number() over ()) as key,
-                     row(key{dated}) as version
-              from {_mapped(walk, walk.pages, mapping, started_at.isoformat())})
-    """
+    dated = ', changed := "updated_at"' if "updated_at" in dataset.names and not mapping.dates_by_pull else ""
     with connection_in(folder) as connection:
-        found = _reading(connection, counting, walk, walk.pages).fetchone()
-    assert found is not None
-    return found
+        for number, walk in enumerate(walks):
+            keys = f"""
+                select coalesce({key_expression(dataset)}, 'row ' || row_number() over ()) as key, struct_pack(key := key{dated}) as version
+                from {_mapped(walk, walk.pages, mapping, started_at.isoformat())}
+            """
+            doing = "insert into found" if number else "create temp table found as"
+            _reading(connection, f"{doing} {keys}", walk, walk.pages)
+        counted = connection.execute("select count(distinct version), count(distinct key) from found").fetchone()
+    assert counted is not None
+    return counted
 
 
 def missing_fields(walk: Walk, mapping: Mapping, landed: Landed) -> list[str]:

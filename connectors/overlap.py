@@ -39,11 +39,29 @@ def drop_already_held(
         return landed, 0
     with connection_in(folder) as connection:
         _find_held(connection, dataset, [folder / part.file for part in landed.parts], earlier, since)
-        held = connection.execute("select count(*) from held").fetchone()
-        assert held is not None
-        if not held[0]:
-            return landed, 0
-        parts = [_without_held(connection, folder, part) for part in landed.parts]
+        return _drop_held(connection, landed, folder)
+
+
+def drop_same(landed: Landed, dataset: Dataset, folder: Path, before: Landed) -> tuple[Landed, int]:
+    """`landed` without the rows that equal one of `before` field for field, and how many those were."""
+    if not before.parts or not landed.parts:
+        return landed, 0
+    fields = ", ".join(f'"{name}"' for name in dataset.names)
+    new, known = ([folder / part.file for part in each.parts] for each in (landed, before))
+    with connection_in(folder) as connection:
+        connection.execute(
+            f"create temp table held as select _seq from read_parquet({_list(new)})"
+            f" where row({fields}) in (select row({fields}) from read_parquet({_list(known)}))"
+        )
+        return _drop_held(connection, landed, folder)
+
+
+def _drop_held(connection: duckdb.DuckDBPyConnection, landed: Landed, folder: Path) -> tuple[Landed, int]:
+    held = connection.execute("select count(*) from held").fetchone()
+    assert held is not None
+    if not held[0]:
+        return landed, 0
+    parts = [_without_held(connection, folder, part) for part in landed.parts]
     return replace(landed, parts=[part for part in parts if part is not None]), int(held[0])
 
 

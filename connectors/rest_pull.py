@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from common.files import DataFolder
 from common.settings import RegistrySettings, Settings
 from common.values import Progress
 from connectors.draft import Draft, finish_not_offered, open_draft, plan_pull
+from connectors.envelope import Page
 from connectors.http import Refused, RegistryClient, Unreachable
 from connectors.landing import Landing
 from connectors.manifests import PullManifest, finished_pulls
@@ -121,6 +122,7 @@ class _RestPull:
             full=self._start.full,
             now=self._clock(),
             asks_for_changes=self._asks_for_changes(contract),
+            pages_may_shift=self._paging_kind(contract) not in ("cursor", "none"),
         )
         draft = open_draft(self._data, plan, finished, self._clock())
         first = draft.walk(1)
@@ -164,7 +166,7 @@ class _RestPull:
                 if landing is not None:
                     landing.offer(saved)
 
-        pages = self._client.pages(
+        pages: AsyncGenerator[tuple[str | None, Page], None] = self._client.pages(
             contract.name,
             limit=asked.limit,
             updated_since=asked.updated_since,
@@ -195,6 +197,10 @@ class _RestPull:
     def _asks_for_changes(self, contract: Dataset) -> bool:
         rest, own = self._source.rest or Rest(), self._source.datasets[contract.name]
         return (own.incremental or rest.incremental).param is not None
+
+    def _paging_kind(self, contract: Dataset) -> str:
+        rest, own = self._source.rest or Rest(), self._source.datasets[contract.name]
+        return (own.paging or rest.paging).kind
 
     def _is_listed(self, contract: Dataset) -> bool:
         is_asked_for = self._access.datasets is None or contract.name in self._access.datasets

@@ -20,9 +20,8 @@ MakeSettings = Callable[..., Settings]
 
 def pull(settings: Settings, *datasets: str, at: datetime = NOW, **asked: Any) -> dict[str, PullOutcome]:
     """Pull now (datasets of `tax`; none named: all) and return the outcomes by dataset."""
-    outcomes = asyncio.run(
-        pull_registry(settings, "tax", datasets=datasets or None, clock=lambda: at, progress=Silent(), **asked)
-    )
+    asked = {"progress": Silent(), **asked}
+    outcomes = asyncio.run(pull_registry(settings, "tax", datasets=datasets or None, clock=lambda: at, **asked))
     return {outcome.dataset: outcome for outcome in outcomes}
 
 

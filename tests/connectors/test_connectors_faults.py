@@ -9,7 +9,7 @@ from scripted_registry import Fault, ScriptedRegistry, answers, breaks_off, mean
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.errors import ConfigurationError, NotBuiltYet
+from common.errors import ConfigurationError
 from connectors.manifests import finished_pulls
 
 KEYS = [(f"{number:010}",) for number in range(35)]
@@ -206,7 +206,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_asked(
         pull(settings(), "payrol")
     with pytest.raises(ConfigurationError, match="NOT_SET_ANYWHERE is not set"):
         pull(settings(client_secret={"env": "NOT_SET_ANYWHERE"}), "payroll")
-    with pytest.raises(NotBuiltYet, match="source files"):
+    with pytest.raises(ConfigurationError, match="the source file cannot be read"):
         pull(settings(source="sources/tax.toml"), "payroll")
     assert registry.asked == []
 
