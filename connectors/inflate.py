@@ -9,6 +9,8 @@ BODY_BYTES_MAX = 512 * 2**20
 """A page is held in memory whole."""
 _RATIO_MAX = 200
 _ALWAYS_ALLOWED = 16 * 2**20
+_PIECE_BYTES = 256 * 2**10
+"""Fed a piece at a time: what is left over at the end of a stream is copied, and there may be thousands of streams."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
@@ -41,25 +43,31 @@ def _unpacked(body: bytes, window: int, where: str) -> bytes:
     if window == _WINDOW["deflate"] and not _has_zlib_header(body):
         window = -15  # Servers that take "deflate" by its name leave the header out.
     parts: list[bytes] = []
-    left = body
-    # A gzip stream may be several put together; zeros behind it are padding.
-    while left.strip(b"\0"):
+    view, at = memoryview(body), 0
+    # A gzip stream may be several put together; zeros behind the last are padding.
+    while at == 0 or (at < len(view) and view[at] != 0):
         stream = zlib.decompressobj(window)
-        try:
-            parts.append(stream.decompress(left, allowed + 1))
-        except zlib.error as error:
-            raise BrokenBody("the compressed stream is damaged") from error
-        allowed -= len(parts[-1])
-        if allowed < 0:
-            raise Swollen(
-                f"the answer of {len(body)} bytes unpacks to more than {_RATIO_MAX} times its size",
-                where=where,
-                remedy="ask the agency for smaller pages; nothing of this answer was taken",
-            )
-        if not stream.eof:
-            raise BrokenBody("the compressed stream stops before its end")
-        left = stream.unused_data
+        while not stream.eof:
+            piece = view[at : at + _PIECE_BYTES]
+            if not piece:
+                raise BrokenBody("the compressed stream stops before its end")
+            try:
+                parts.append(stream.decompress(piece, allowed + 1))
+            except zlib.error as error:
+                raise BrokenBody("the compressed stream is damaged") from error
+            at += len(piece) - len(stream.unused_data)
+            allowed -= len(parts[-1])
+            if allowed < 0:
+                raise _swollen(len(body), where)
     return b"".join(parts)
+
+
+def _swollen(size: int, where: str) -> Swollen:
+    return Swollen(
+        f"the answer of {size} bytes unpacks to more than {_RATIO_MAX} times its size",
+        where=where,
+        remedy="ask the agency for smaller pages; nothing of this answer was taken",
+    )
 
 
 def _has_zlib_header(body: bytes) -> bool:

@@ -109,7 +109,7 @@ def page_of(
         return _counted(opened, question, Position.read(state))
     following = links.get("next") if kind == "link" else opened.following
     if kind in ADDRESS_KINDS and following is not None:
-        following = _own_address(following, reading, unsaid)
+        following = _own_address(following, address_of(question, state), reading, unsaid)
     says = bool(links) if kind == "link" else opened.says_following
     if state is None and not says and kind != "none":
         _fear_an_early_end(opened, question)
@@ -160,10 +160,10 @@ def _fear_an_early_end(opened: Opened, question: Question) -> None:
     )
 
 
-def _own_address(following: str, reading: Reading, unsaid: Collection[str]) -> str:
-    """Path and query of the next page's address, relative to ours. The key or token must never go to another host."""
+def _own_address(following: str, current: str, reading: Reading, unsaid: Collection[str]) -> str:
+    """Path and query of the next page's address. What identifies us must never go to another host."""
     try:
-        there, here = urlsplit(urljoin(reading.address, following.strip())), urlsplit(reading.address)
+        there, here = urlsplit(urljoin(current, following.strip())), urlsplit(reading.address)
         is_ours = there.scheme in ("http", "https") and there.hostname == here.hostname
     except ValueError:
         is_ours = False
@@ -185,8 +185,9 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-_LINK = re.compile(r'\s*<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)(?:,|$)')
-_PARAM = re.compile(r';\s*([!#$%&\'*+.^_`|~\w-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+# Possessive throughout: a header of 60 000 quotation marks is read in one go.
+_LINK = re.compile(r'<([^<>]*+)>((?:[^,"<]|"(?:[^"\\]|\\.)*+")*+)(?:,|$)')
+_PARAM = re.compile(r';\s*+([!#$%&\'*+.^_`|~\w-]++)\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"]*+)))?')
 
 
 def links_of(header: str) -> dict[str, str]:
