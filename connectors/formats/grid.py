@@ -14,6 +14,8 @@ HEAD_ROWS = 60
 BLOCK_ROWS = 20_000
 COLUMNS_MAX = 702
 """A to ZZ: no list of people is wider, and a formatted but empty column costs memory."""
+EXTRA_COLUMNS = 16
+"""Columns right of the header that are read too: what stands in them without a name is told, not lost."""
 ERRORS = ("#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!")
 
 Row = list[str | None]
@@ -56,7 +58,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def blocks(self, first_row: int, width: int) -> Iterator[Block]:
-        """The rows from `first_row` (numbered from 0) on, `width` columns of each, in bounded pieces."""
+        """The rows from `first_row` (numbered from 0) on, up to `width` columns of each, in bounded pieces."""
 
 
 def place_of(label: str | None, row: int) -> str:

@@ -228,14 +228,15 @@ class LegacyText:
 
 
 def _not_ascii(column: "pa.ChunkedArray") -> "tuple[pa.Array, list[str]] | None":
-    """The distinct texts of a column with other than ASCII characters, and the distinct words of these."""
+    """The distinct texts of a column with other than ASCII characters, and those of their words that may be an older encoding."""
     import pyarrow.compute as pc
 
     special = pc.unique(pc.filter(column, pc.invert(pc.fill_null(pc.string_is_ascii(column), True))))
     if len(special) == 0:
         return None
     words = pc.unique(pc.list_flatten(pc.utf8_split_whitespace(special)))
-    return special, [word for word in words.to_pylist() if word and not word.isascii()]
+    doubtful = pc.filter(words, pc.invert(pc.match_substring_regex(words, _UNICODE_ONLY.pattern)))
+    return special, [word for word in doubtful.to_pylist() if word and not word.isascii()]
 
 
 def _has_either(words: list[str]) -> bool:

@@ -61,7 +61,10 @@ def moments(days: "pa.Array", kind: Moment, first_day: int = FIRST_DAY) -> "pa.A
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = np.array([_as_float(text) for text in days.to_pylist()], dtype=np.float64)
+    try:
+        numbers = np.asarray(pc.fill_null(pc.cast(days, pa.float64()), -1.0))
+    except pa.ArrowInvalid:
+        numbers = np.array([_as_float(text) for text in days.to_pylist()], dtype=np.float64)
     # Day 60 is a 29 February that never was, and the days before it are one off: nobody registered in January 1900.
     low, high = (0, 1) if kind == "time" else (61, 2_958_466)
     known = (numbers >= low) & (numbers < high)

@@ -20,7 +20,7 @@ Kind = Literal["header", "numbering", "total", "section", "signature"]
 
 # Tổng công ty is a kind of company.
 _TOTAL = re.compile(r"(?:tổng cộng|tổng số|tổng|cộng)(?! công ty)(?: (?!công ty).*)?")
-_OPENS_LIKE_TOTAL = r"(?i)^[\s\PL]*(?:tổng|cộng)"
+_TOTAL_OPENINGS = ("Tổng", "TỔNG", "tổng", "Cộng", "CỘNG", "cộng", "Tô\u0309ng", "TÔ\u0309NG", "Cô\u0323ng", "CÔ\u0323NG")
 _SECTION_MARK = re.compile(r"\s*(?:[IVXLC]+|[A-ZĐ])\s*[.)]?\s*")
 _SIGNATURE = re.compile(
     r".*\bngày\b.*\btháng\b.*\bnăm\b.*|(?:người|kế toán|thủ trưởng|đại diện|tổng giám đốc|giám đốc|phụ trách|cán bộ"
@@ -63,7 +63,9 @@ class RecordRows:
 
         found = np.zeros(len(block.numbers), dtype=bool)
         for column in block.columns[:4]:
-            found |= np.asarray(pc.fill_null(pc.match_substring_regex(column, _OPENS_LIKE_TOTAL), False))
+            text = pc.utf8_ltrim(column, " \t\r\n\u00a0-–:.*(")
+            for opening in _TOTAL_OPENINGS:
+                found |= np.asarray(pc.fill_null(pc.starts_with(text, opening), False))
         return found
 
     def _repeats_header(self, block: Block) -> "Mask":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from connectors.formats import PLACE, Piece, UnreadableFile, Wanted
 from connectors.formats.delimited import DelimitedSheet
-from connectors.formats.grid import Block, Row, Sheet, column_letters
+from connectors.formats.grid import EXTRA_COLUMNS, Block, Row, Sheet, column_letters
 from connectors.formats.header import Closest, Header, find_header
 from connectors.formats.legacy_text import LegacyText
 from connectors.formats.merged import FilledDown
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 UNREADABLE = "_unreadable"
 """Column: why this row cannot be taken apart; null for nearly all."""
 CAPTURE = "_capture."
-_EXTRA_COLUMNS = 16
-"""Columns right of the header that are read too: what stands in them without a name is told, not lost."""
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -176,7 +174,7 @@ class _Table:
         self._records = RecordRows(header)
         self._captured = _captured(head[: header.top], format.capture)
         self._filled = FilledDown(sheet.merges, header.bottom)
-        self._columns = (*header.names, *([None] * _EXTRA_COLUMNS))
+        self._columns = (*header.names, *([None] * EXTRA_COLUMNS))
 
     def pieces(self, record: str) -> Iterator[Piece]:
         is_empty = True
@@ -254,8 +252,6 @@ def _trimmed(column: "pa.Array") -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pc.any(pc.match_substring_regex(column, r"^[\s\x{A0}\x{FEFF}]|[\s\x{A0}\x{FEFF}]$|^$")).as_py():
-        return column
     text = pc.utf8_trim(column, " \t\r\n\u00a0\ufeff")
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 

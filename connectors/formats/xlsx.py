@@ -4,10 +4,12 @@ DuckDB's reader streams (a million rows in flat memory) but shows a date as its 
 nothing of merged cells. All of these are few and easily found in the XML, without taking every cell apart.
 """
 
+import itertools
 import re
 import zipfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -20,6 +22,7 @@ from connectors.formats import UnreadableFile
 from connectors.formats.grid import (
     BLOCK_ROWS,
     COLUMNS_MAX,
+    EXTRA_COLUMNS,
     HEAD_ROWS,
     Block,
     Merge,
@@ -50,9 +53,9 @@ Kind = Moment | Literal["number", "bool", "error"]
 _UNPACKED_MAX = 4 * 2**30
 _UNPACKED_FREE = 64 * 2**20
 _RATIO_MAX = 200
-_ROWS_MAX = 2**20
 _CHUNK_BYTES = 2**20
 _MERGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]+)(\d+):([A-Z]+)(\d+)[\"']")
+_COLUMN = re.compile(rb"\br=[\"']([A-Z]+)\d+[\"']")
 _ADDRESS = re.compile(rb"\br=[\"']([A-Z]+)(\d+)[\"']")
 _STYLE = re.compile(rb"\bs=[\"'](\d+)[\"']")
 _TYPE = re.compile(rb"\bt=[\"'](\w+)[\"']")
@@ -132,6 +135,14 @@ class _Workbook:
                 self._opened(part).close()
 
     @cached_property
+    def has_escapes(self) -> bool:
+        """Whether the shared texts hold what may stand for a character XML cannot hold."""
+        if "xl/sharedStrings.xml" not in self.packed.namelist():
+            return False
+        with self.packed.open("xl/sharedStrings.xml") as stream:
+            return any(b"_x" in piece for piece in iter(lambda: stream.read(_CHUNK_BYTES), b""))
+
+    @cached_property
     def first_day(self) -> int:
         """Days between 1970 and the day 0 of this workbook's calendar."""
         properties = self._parsed("xl/workbook.xml").find("{*}workbookPr")
@@ -159,22 +170,25 @@ class _Meaning:
     """What the XML of one sheet says of its cells."""
 
     merges: list[Merge] = field(default_factory=list)
+    has_escapes: bool = False
     rows: "dict[Kind, dict[int, Numbers]]" = field(default_factory=dict)
     """Kind → column → rows, from 1, ascending."""
-    _noted: dict[tuple[Kind, bytes], "array[int]"] = field(default_factory=dict)
+    _noted: dict[tuple[Kind | None, bytes], "array[int]"] = field(default_factory=dict)
 
-    def note(self, kind: Kind, column: bytes, row: int) -> None:
+    def note(self, kind: Kind | None, column: bytes, row: bytes) -> None:
         rows = self._noted.get((kind, column))
         if rows is None:
             rows = self._noted[kind, column] = array("q")
-        rows.append(row)
+        rows.append(int(row))
 
     def sort(self) -> None:
         import numpy as np
 
-        for (kind, letters), rows in self._noted.items():
-            by_column = self.rows.setdefault(kind, {})
-            by_column[column_number(letters.decode())] = np.unique(np.frombuffer(rows, dtype=np.int64))
+        for (kind, letters), noted in self._noted.items():
+            rows = np.sort(np.frombuffer(noted, dtype=np.int64))
+            is_first = np.concatenate([[True], rows[1:] != rows[:-1]])
+            if kind is not None:
+                self.rows.setdefault(kind, {})[column_number(letters.decode())] = rows[is_first]
         self._noted.clear()
 
 
@@ -185,61 +199,107 @@ class XlsxSheet(Sheet):
         super().__init__(name, is_hidden=is_hidden)
         self._book, self._name, self._part = book, name, part
 
-    @cached_property
+    @property
     def head(self) -> list[Row]:
+        return self._head
+
+    @cached_property
+    def _head(self) -> list[Row]:
         rows: list[Row] = []
-        for block in self._read(0, COLUMNS_MAX, rows=HEAD_ROWS):
-            rows += [list(row) for row in zip(*(column.to_pylist() for column in block.columns), strict=True)]
+        for block in self.blocks(0, COLUMNS_MAX):
+            grid = _rows_of(block)
+            for number, row in zip(block.numbers.tolist(), grid, strict=True):
+                if number >= HEAD_ROWS:
+                    return rows
+                rows += [[] for _ in range(number - len(rows))]
+                rows.append(row)
         return rows
 
     @property
     def merges(self) -> list[Merge]:
-        return self._meaning.merges
+        return self._read[0].merges
 
     def blocks(self, first_row: int, width: int) -> Iterator[Block]:
-        return self._read(first_row, width, rows=_ROWS_MAX - first_row)
+        import pyarrow.parquet as pq
 
-    def _read(self, first_row: int, width: int, *, rows: int) -> Iterator[Block]:
-        import duckdb
-        import numpy as np
-
-        meaning = self._meaning
-        # A range that ends early would be read, and thrown away, to the end of the sheet; a limit stops.
-        cells = f"A{first_row + 1}:{column_letters(width - 1)}{_ROWS_MAX}"
-        query = (
-            f"select * from read_xlsx({_quoted(str(self._book.path))}, sheet={_quoted(self._name)}, header=false, "
-            f"all_varchar=true, stop_at_empty=false, range='{cells}') limit {rows}"
-        )
-        try:
-            with _duckdb() as connection:
-                at = first_row
-                for batch in connection.execute(query).to_arrow_reader(BLOCK_ROWS):
-                    block = Block(np.arange(at, at + batch.num_rows), list(batch.columns))
-                    at += batch.num_rows
-                    if any(column.null_count < len(column) for column in block.columns):
-                        yield _Typed(meaning, block, self._book.first_day).block()
-                    if at >= first_row + rows:
-                        return
-        except duckdb.Error as error:
-            raise damaged(error) from error
+        meaning, path = self._read
+        with pq.ParquetFile(path) as stored:
+            for batch in stored.iter_batches(BLOCK_ROWS):
+                numbers = batch.column(0).to_numpy()
+                start = int(numbers.searchsorted(first_row))
+                block = Block(numbers[start:], [column[start:] for column in batch.columns[1 : width + 1]])
+                if len(block.numbers):
+                    yield _Typed(meaning, block, self._book.first_day).block()
 
     @cached_property
-    def _meaning(self) -> _Meaning:
-        meaning = _Meaning()
-        styles = self._book.date_styles
-        numbers = "|".join(map(str, styles)) or "-"
-        telling = [re.compile(rf" (?:s=[\"'](?:{numbers})[\"']|t=[\"'][be][\"'])".encode()), *_ODD_NUMBERS]
+    def _read(self) -> tuple[_Meaning, Path]:
+        """What the XML says of the cells, and a file with the cells; both are made side by side."""
+        import duckdb
+
         try:
-            with self._book.packed.open(self._part) as stream:
-                for text in _whole_rows(stream):
-                    for pattern in telling:
-                        _note_cells(text, pattern, styles, meaning)
-                    if b"mergeCell" in text:
-                        meaning.merges += [_merge(found) for found in _MERGE.finditer(text)]
-        except (zipfile.BadZipFile, EOFError) as error:
+            with ThreadPoolExecutor(1) as aside:
+                copy = aside.submit(self._copy_cells)
+                meaning = self._meaning()
+                return meaning, copy.result()
+        except (duckdb.IOException, duckdb.InvalidInputException, zipfile.BadZipFile, EOFError) as error:
             raise damaged(error) from error
+
+    def _copy_cells(self) -> Path:
+        """All rows that hold anything, with their numbers from 0, as DuckDB reads them."""
+        path = self._book.path.with_name(f"{self._part.replace('/', '-')}.parquet")
+        width = self._width()
+        cells = f"A1:{column_letters(width - 1)}{2**20}"
+        # Without a header row DuckDB names the columns by their letters.
+        filled = ", ".join(f'"{column_letters(at)}"' for at in range(width))
+        read = (
+            f"read_xlsx({_quoted(str(self._book.path))}, sheet={_quoted(self._name)}, header=false, all_varchar=true, "
+            f"stop_at_empty=false, range='{cells}')"
+        )
+        with _duckdb() as connection:
+            connection.execute(
+                f"copy (select * from (select row_number() over () - 1 as row, * from {read}) where coalesce({filled}) "
+                f"is not null) to {_quoted(str(path))} (format parquet, compression lz4, row_group_size {BLOCK_ROWS})"
+            )
+        return path
+
+    def _width(self) -> int:
+        """How many columns are worth reading: those of the first rows, and some more."""
+        with self._book.packed.open(self._part) as stream:
+            start = stream.read(_CHUNK_BYTES)
+        used = {column_number(letters.decode()) for letters in set(_COLUMN.findall(start))}
+        return min(max(used, default=0) + 1 + EXTRA_COLUMNS, COLUMNS_MAX)
+
+    def _meaning(self) -> _Meaning:
+        meaning = _Meaning(has_escapes=self._book.has_escapes)
+        styles = self._book.date_styles
+        telling = _Telling(styles)
+        with self._book.packed.open(self._part) as stream:
+            for text in _whole_rows(stream):
+                _note_cells(text, telling, styles, meaning)
+                meaning.has_escapes |= b"_x" in text
+                if b"mergeCell" in text:
+                    meaning.merges += [_merge(found) for found in _MERGE.finditer(text)]
         meaning.sort()
         return meaning
+
+
+def _rows_of(block: Block) -> list[Row]:
+    """The rows of a block, without the empty columns on the right."""
+    used = [at for at, column in enumerate(block.columns) if column.null_count < len(column)]
+    columns = [column.to_pylist() for column in block.columns[: max(used, default=-1) + 1]]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+class _Telling:
+    """What marks a cell that is more than the text it is stored as: its style, its type, how its number is written."""
+
+    def __init__(self, styles: Iterable[int]) -> None:
+        numbers = "|".join(map(str, styles)) or "-"
+        self.any_order = re.compile(rf" (?:s=[\"'](?:{numbers})|t=[\"'][be])[\"']".encode())
+        self.usual = re.compile(rf'r="([A-Z]+)(\d+)" (?:s="({numbers})"(?: t="([a-z]+)")?|(?:s="\d+" )?t="([be])")'.encode())
+
+    def odd_numbers(self, text: bytes) -> "Iterator[re.Match[bytes]]":
+        return itertools.chain.from_iterable(pattern.finditer(text) for pattern in _ODD_NUMBERS)
 
 
 def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:
@@ -256,17 +316,19 @@ def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _note_cells(text: bytes, telling: "re.Pattern[bytes]", styles: dict[int, Kind], meaning: _Meaning) -> None:
-    for found in telling.finditer(text):
-        start = text.rfind(b"<", 0, found.start())
-        cell = _USUAL_CELL.match(text, start)
-        if cell is None:
-            start = _start_of_cell(text, start)
-            cell = _USUAL_CELL.match(_usual(text[start : text.index(b">", start) + 1])) if start >= 0 else None
+def _note_cells(text: bytes, telling: "_Telling", styles: dict[int, Kind], meaning: _Meaning) -> None:
+    usual = telling.usual.findall(text)
+    if len(usual) == len(telling.any_order.findall(text)):
+        for column, row, style, kind, other in usual:
+            meaning.note(_kind_of_cell(style, kind or other, styles), column, row)
+        found: Iterable[re.Match[bytes]] = telling.odd_numbers(text)
+    else:
+        found = itertools.chain(telling.any_order.finditer(text), telling.odd_numbers(text))
+    for each in found:
+        start = _start_of_cell(text, text.rfind(b"<", 0, each.start()))
+        cell = _USUAL_CELL.match(_usual(text[start : text.index(b">", start) + 1])) if start >= 0 else None
         if cell is not None:
-            kind = _kind_of_cell(cell[3], cell[4], styles)
-            if kind is not None:
-                meaning.note(kind, cell[1], int(cell[2]))
+            meaning.note(_kind_of_cell(cell[3], cell[4], styles), cell[1], cell[2])
 
 
 def _start_of_cell(text: bytes, start: int) -> int:
@@ -296,7 +358,7 @@ def _usual(tag: bytes) -> bytes:
 def _kind_of_cell(style: bytes | None, kind: bytes | None, styles: dict[int, Kind]) -> Kind | None:
     if kind in (b"b", b"e"):
         return "bool" if kind == b"b" else "error"
-    return styles.get(int(style or 0), "number") if kind in (None, b"n") else None
+    return styles.get(int(style or 0), "number") if not kind or kind == b"n" else None
 
 
 def _merge(found: "re.Match[bytes]") -> Merge:
@@ -311,7 +373,9 @@ class _Typed:
         self._meaning, self._block, self._first_day = meaning, block, first_day
 
     def block(self) -> Block:
-        columns = [_unescaped(column) for column in self._block.columns]
+        columns = list(self._block.columns)
+        if self._meaning.has_escapes:
+            columns = [_unescaped(column) for column in columns]
         faults: dict[int, dict[int | None, str]] = {}
         for kind, by_column in self._meaning.rows.items():
             for at in by_column.keys() & set(range(len(columns))):
@@ -340,9 +404,15 @@ class _Typed:
         mask = np.zeros(len(column), dtype=bool)
         mask[rows] = True
         given = column.take(pa.array(rows))
-        new = _truth(given) if kind == "bool" else _plain(given)
-        if kind in ("date", "datetime", "time"):
-            new = pc.coalesce(moments(given, kind, self._first_day), new)
+        match kind:
+            case "bool":
+                new = _truth(given)
+            case "date" | "datetime" | "time":
+                new = moments(given, kind, self._first_day)
+                if new.null_count:
+                    new = pc.coalesce(new, _plain(given))
+            case _:
+                new = _plain(given)
         return pc.replace_with_mask(column, pa.array(mask), new)
 
 
@@ -373,6 +443,7 @@ def _duckdb() -> "duckdb.DuckDBPyConnection":
     import duckdb
 
     connection = duckdb.connect(config={"threads": 1, "memory_limit": "400MB"})
+    connection.execute("set enable_progress_bar = false")
     version = connection.execute("select library_version from pragma_version()").fetchone()
     assert version is not None
     extension = files("duckdb_extension_excel") / "extensions" / version[0] / "excel.duckdb_extension"
