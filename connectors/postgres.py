@@ -167,21 +167,23 @@ class PostgresTable(SqlTable):
                 for piece in left:
                     under_way.append((piece, pool.submit(self._fetched, piece)))
                     if len(under_way) > count:
-                        done, table = under_way.popleft()
-                        yield table.result(), done.next
+                        yield self._awaited(*under_way.popleft())
                 while under_way:
-                    done, table = under_way.popleft()
-                    yield table.result(), done.next
+                    yield self._awaited(*under_way.popleft())
             finally:
                 for _, table in under_way:
                     table.cancel()
+
+    def _awaited(self, piece: Piece, table: "Future[pa.Table]") -> tuple["pa.Table", Place | None]:
+        try:
+            return table.result(), piece.next
+        except duckdb.Error:
+            raise self._why(piece) from None
 
     def _fetched(self, piece: Piece) -> "pa.Table":
         reader = self._readers.get()
         try:
             return reader.execute(self._reading(piece)).to_arrow_table()
-        except duckdb.Error as error:
-            raise self._why(piece, error) from None
         finally:
             self._readers.put(reader)
 
@@ -192,10 +194,10 @@ class PostgresTable(SqlTable):
         try:
             for batch in reader.execute(self._reading(piece)).to_arrow_reader(self.fetch_rows):
                 yield pa.Table.from_batches([batch])
-        except duckdb.Error as error:
-            raise self._why(piece, error) from None
+        except (duckdb.Error, pa.ArrowException, OSError):
+            raise self._why(piece) from None
 
-    def _why(self, piece: Piece, error: duckdb.Error) -> Exception:
+    def _why(self, piece: Piece) -> Exception:
         """DuckDB passes on the server's words alone, which may quote a record: the leading connection asks for the code."""
         options = {"yield_per": self.fetch_rows}
         with self.telling(), self.connection.execute(self._in_text(piece), execution_options=options) as result:
@@ -227,7 +229,12 @@ class PostgresTable(SqlTable):
                 connection.execute(f"call postgres_execute('source', {_quoted(entering)})")
             except duckdb.Error:
                 raise self._not_entered() from None
-            yield connection
+            try:
+                yield connection
+            finally:
+                # Left to its destructor, a rollback that finds the server gone ends the whole process.
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("rollback")
 
     def _not_entered(self) -> ConnectionLost:
         return ConnectionLost(
@@ -244,7 +251,7 @@ class PostgresTable(SqlTable):
         written: list[sa.ColumnElement[Any]] = [
             sa.literal_column(self._written(name)).label(name) for name in self.names
         ]
-        return self.select(*written).where(piece.where)
+        return self.select(*written).where(piece.where).limit(piece.limit)
 
     def _sql(self, statement: "sa.Select[Any]") -> str:
         text = str(statement.compile(self.connection, compile_kwargs={"literal_binds": True}))

@@ -146,6 +146,8 @@ def telling(address: DatabaseAddress, key: str = "database", known: Callable[[],
         yield
     except sa.exc.DBAPIError as error:
         raise _told(error, address, key, known) from None
+    except (sa.exc.PendingRollbackError, sa.exc.ResourceClosedError):
+        raise _broken_off(address) from None
 
 
 def _told(error: sa.exc.DBAPIError, address: DatabaseAddress, key: str, known: Callable[[], str] | None) -> SourceError:
@@ -154,17 +156,21 @@ def _told(error: sa.exc.DBAPIError, address: DatabaseAddress, key: str, known: C
     if (not state and "connection failed" in words) or "connection timeout" in words:
         return _unreachable(words, address)
     if error.connection_invalidated or (state.startswith(_PASSING) and state != "57014"):
-        return ConnectionLost(
-            "the database broke off the connection",
-            where=address.shown,
-            remedy="pull again: what was read before is kept where the table allows it",
-        )
+        return _broken_off(address)
     if not state and "unable to open database file" in words:
         return SourceError("the database file cannot be opened", where=address.shown, remedy="correct database.url")
     what, remedy = _REFUSALS.get(state) or _by_words(words) or _otherwise(error, state)
     if known is not None and what in (_NO_TABLE, _NO_COLUMN):
         remedy = f"{remedy}; there are: {known()}"
     return SourceError(what, where=f"{address.key(key)} ({address.shown})", remedy=remedy)
+
+
+def _broken_off(address: DatabaseAddress) -> ConnectionLost:
+    return ConnectionLost(
+        "the database broke off the connection",
+        where=address.shown,
+        remedy="pull again: what was read before is kept where the table allows it",
+    )
 
 
 def _unreachable(words: str, address: DatabaseAddress) -> SourceError:

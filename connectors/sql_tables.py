@@ -60,6 +60,7 @@ class Piece:
     where: sa.ColumnElement[bool]
     next: Place | None
     is_stream: bool = False
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ class SqlTable:
                 yield self._fetched(piece), piece.next
 
     def statement(self, piece: Piece) -> "sa.Select[Any]":
-        return self.select(*(sa.column(name) for name in self.names)).where(piece.where)
+        return self.select(*(sa.column(name) for name in self.names)).where(piece.where).limit(piece.limit)
 
     def _fetched(self, piece: Piece) -> "pa.Table":
         with self.telling():
@@ -304,9 +305,9 @@ class SqlTable:
         return text_table(self.names, rows, moments=self.moments, where=where)
 
     def sample(self, rows: int) -> "pa.Table":
-        with self.telling():
-            statement = self.select(*(sa.column(name) for name in self.names)).limit(rows)
-            return self._as_text(self.connection.execute(statement).all())
+        """The first rows, in no order."""
+        ((table, _),) = self.read([Piece(sa.true(), None, limit=rows)])
+        return table
 
     def _known_tables(self) -> str:
         inspector = sa.inspect(self.connection.engine)
