@@ -6,7 +6,6 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -19,19 +18,19 @@ from aiolimiter import AsyncLimiter
 from common.errors import SourceError
 from common.settings import RegistrySettings
 from connectors.ahead import Ahead
-from connectors.bodies import Opened, open_body
+from connectors.answer import Answer, Found, found_in
+from connectors.bodies import Opened
 from connectors.credentials import Shown, bare_address, client_context, credentials_of, sendable
 from connectors.envelope import BrokenBody, Page
-from connectors.inflate import BODY_BYTES_MAX, Swollen, inflate
+from connectors.inflate import BODY_BYTES_MAX, Swollen
 from connectors.oauth import TokenAnswer
-from connectors.paging import COUNTED_KINDS, Position, UnknownState, address_of, address_of_number, links_of, page_of
+from connectors.paging import COUNTED_KINDS, Position, UnknownState, address_of, address_of_number, page_of
 from connectors.reading import Question, reading_of, with_query
 from connectors.refusals import (
     BUSY,
     Refused,
     TryAgain,
     Unreachable,
-    announced_total,
     problem_text,
     remedy_for,
     retry_after,
@@ -46,30 +45,6 @@ __all__ = ["Refused", "RegistryClient", "Unreachable"]
 _FIRST_WAIT_SECONDS = 0.2
 _IN_A_THREAD_BYTES = 64 * 2**10
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "doichieu"}
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """Status, headers and body, the body as it came over the wire."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @property
-    def is_framed(self) -> bool:
-        return any(name in self.headers for name in ("Content-Length", "Transfer-Encoding", "Content-Encoding"))
-
-    def plain(self, where: str) -> bytes:
-        return inflate(self.content, self.headers.get("Content-Encoding", ""), where=where)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A page taken apart, before it is said where the walk goes on."""
-
-    opened: Opened
-    links: Mapping[str, str]
 
 
 class RegistryClient:
@@ -163,7 +138,23 @@ class RegistryClient:
                 yield state, page
                 state, is_finished = page.next_cursor, page.next_cursor is None
 
-    async def _take(self, question: Question, state: str | None, ahead: Ahead[_Found]) -> Page:
+    async def fetch_body(self, address: str) -> tuple[Mapping[str, str], bytes]:
+        """Headers and plain body of an address, whatever its shape, asked once: for a look at an unknown service.
+
+        Raises `Unreachable`, `Refused` or another `SourceError`.
+        """
+        where = address.partition("?")[0]
+        try:
+            answer, shown = await self._get(address, where)
+            if answer.status != 200:
+                raise self._refusal(answer, where, None, shown)
+            return answer.headers, answer.plain(where)
+        except TryAgain as fault:
+            raise fault.error from fault
+        except BrokenBody as fault:
+            raise SourceError("the answer breaks off or is damaged", where=where, remedy="try again") from fault
+
+    async def _take(self, question: Question, state: str | None, ahead: Ahead[Found]) -> Page:
         with _other_paging(question):
             position = Position.read(state)
         try:
@@ -172,14 +163,14 @@ class RegistryClient:
         except Refused as error:
             return self._end_or_raise(question, state, error)
 
-    async def _find_number(self, question: Question, number: int) -> _Found:
+    async def _find_number(self, question: Question, number: int) -> Found:
         is_first = number == Position().number(question.reading)
         return await self._find(question, address_of_number(question, number), is_first=is_first)
 
     def _question(self, dataset: str, limit: int, updated_since: datetime | None, of: DatasetSource | None) -> Question:
         return reading_of(self._rest, self._base_url, dataset, of).ask(updated_since, limit=limit)
 
-    def _page(self, question: Question, state: str | None, found: _Found) -> Page:
+    def _page(self, question: Question, state: str | None, found: Found) -> Page:
         unsaid = tuple(self._credentials.params)
         return page_of(found.opened, question, state=state, links=found.links, unsaid=unsaid)
 
@@ -190,7 +181,7 @@ class RegistryClient:
             return Page(b"[]", None, None)
         raise error
 
-    async def _find(self, question: Question, address: str, *, is_first: bool) -> _Found:
+    async def _find(self, question: Question, address: str, *, is_first: bool) -> Found:
         longest = self._settings.retry_wait_max_seconds
         try:
             async for attempt in stamina.retry_context(
@@ -207,18 +198,17 @@ class RegistryClient:
             raise spent.error from spent.__cause__
         raise AssertionError("unreachable: retry_context returns or raises")
 
-    async def _read(self, question: Question, address: str, is_first: bool) -> _Found:
+    async def _read(self, question: Question, address: str, is_first: bool) -> Found:
         where = question.reading.address
         answer, shown = await self._get(address, where)
         if answer.status == 204 and (question.is_incremental or not is_first):
-            return _Found(Opened(b"[]", 0), {})
-        is_some_records = answer.status == 206 and not answer.headers.get("Content-Range", "bytes").startswith("bytes")
-        if answer.status != 200 and not is_some_records:
+            return Found(Opened(b"[]", 0), {})
+        if not answer.has_records:
             raise self._refusal(answer, where, question, shown)
         try:
             if len(answer.content) < _IN_A_THREAD_BYTES:
-                return _found(answer, question)
-            return await asyncio.to_thread(_found, answer, question)
+                return found_in(answer, question)
+            return await asyncio.to_thread(found_in, answer, question)
         except BrokenBody as error:
             raise TryAgain(
                 SourceError(
@@ -228,7 +218,7 @@ class RegistryClient:
                 )
             ) from error
 
-    async def _get(self, address: str, where: str) -> tuple[_Answer, Shown]:
+    async def _get(self, address: str, where: str) -> tuple[Answer, Shown]:
         common = self._headers
         shown = await self._credentials.show()
         answer = await self._send("GET", with_query(address, shown.params), {**common, **shown.headers}, where=where)
@@ -249,10 +239,10 @@ class RegistryClient:
 
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], *, where: str, content: str | None = None
-    ) -> _Answer:
+    ) -> Answer:
         try:
             async with self._pace, self._http.stream(method, url, headers=headers, content=content) as response:
-                return _Answer(response.status_code, response.headers, await _whole(response, where))
+                return Answer(response.status_code, response.headers, await _whole(response, where))
         except httpx.InvalidURL as error:
             remedy = "tell the agency: the address of its next page is none"
             raise SourceError("the next page has an impossible address", where=where, remedy=remedy) from error
@@ -265,7 +255,7 @@ class RegistryClient:
             raise TryAgain(failure or _connection_error(error, where, self._settings, proxy)) from error
 
     def _refusal(
-        self, answer: _Answer, where: str, question: Question | None = None, shown: Shown | None = None
+        self, answer: Answer, where: str, question: Question | None = None, shown: Shown | None = None
     ) -> Exception:
         status = answer.status
         said = ""
@@ -314,15 +304,6 @@ async def _whole(response: httpx.Response, where: str) -> bytes:
                 remedy="ask for smaller pages, or have the agency deliver files",
             )
     return b"".join(parts)
-
-
-def _found(answer: _Answer, question: Question) -> _Found:
-    reading = question.reading
-    opened = open_body(answer.plain(reading.address), reading, is_framed=answer.is_framed)
-    if reading.paging.total_header is not None:
-        total = announced_total(answer.headers.get(reading.paging.total_header, ""))
-        opened = opened if total is None else replace(opened, total=total)
-    return _Found(opened, links_of(answer.headers.get("Link", "")))
 
 
 @contextlib.contextmanager
