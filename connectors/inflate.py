@@ -35,7 +35,11 @@ def inflate(body: bytes, encoding: str, *, where: str) -> bytes:
                 remedy="tell the agency: only gzip and deflate are announced in Accept-Encoding",
             )
         body = _unpacked(body, _WINDOW[name], where)
-    return _unpacked(body, _WINDOW["gzip"], where) if body.startswith(_GZIP_MAGIC) else body
+    return _unpacked(body, _WINDOW["gzip"], where) if is_gzip(body) else body
+
+
+def is_gzip(body: bytes) -> bool:
+    return body.startswith(_GZIP_MAGIC)
 
 
 def _unpacked(body: bytes, window: int, where: str) -> bytes:
