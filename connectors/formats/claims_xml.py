@@ -1,11 +1,15 @@
 """Health-insurance claim files (QĐ 4210, 130, 4750, 3176) and death notices: one table of texts for each kind of inner file.
 
 Columns are the element names in upper case. Besides them, and only where a source file names them, a record may be mapped
-from `_envelope.MACSKCB`, `_envelope.NGAYLAP`; from a field of the XML1 of the same `HOSO` (`XML1.HO_TEN`); and from what
-is reckoned from its own fields: `_days.FROM.TO` (calendar days, both ends included), `_digits.12.FIELD` (the field where
-it is exactly that many digits) and `_whole.FIELD` (an amount to the nearest dong). XML6 and XML15 are never decoded, parsed or delivered, whoever asks for them.
+from
 
-An inner file that cannot be taken apart costs nothing but itself: it is one row with `_unreadable`, the reason.
+- the envelope: `_envelope.MACSKCB`, `_envelope.NGAYLAP`;
+- the XML1 of the same `HOSO`: `XML1.HO_TEN`;
+- what is reckoned from its own fields: `_days.FROM.TO` (calendar days, both ends included), `_digits.12.FIELD` (the field
+  where it is exactly that many digits) and `_whole.FIELD` (an amount to the nearest dong).
+
+XML6 and XML15 are never decoded, parsed or delivered, whoever asks for them. An inner file that cannot be taken apart
+costs nothing but itself: it is one row with `_unreadable`, the reason.
 """
 
 import binascii
@@ -93,9 +97,7 @@ class _Batch:
     fields: Mapping[str, tuple[str, ...]]
 
 
-def _batches(
-    walk: EnvelopeWalk, files: Iterable[InnerFile], fields: Mapping[str, tuple[str, ...]]
-) -> Iterator[_Batch]:
+def _batches(walk: EnvelopeWalk, files: Iterable[InnerFile], fields: Mapping[str, tuple[str, ...]]) -> Iterator[_Batch]:
     held, size, last = list[InnerFile](), 0, 0
     for file in files:
         if size >= _BATCH_BYTES and (file.hoso != last or file.hoso == 0):
@@ -167,7 +169,7 @@ class _InnerReader:
     """Takes inner files apart, with one parser for all of a batch."""
 
     def __init__(self) -> None:
-        self._parser, self._huge = whole_parser(), whole_parser(huge_tree=True)
+        self._parser, self._huge = whole_parser(), whole_parser(huge=True)
         self._names = LocalNames()
 
     def records(self, file: InnerFile) -> list[Record]:
@@ -184,10 +186,8 @@ class _InnerReader:
         if is_sensitive_name(self._names[root.tag]):
             raise Damaged("a care record that is not read stands under this label")
         # Most inner files are one flat record, with as many ends of elements as the root has children, and its own.
-        if document.count(b"</") + document.count(b"/>") == len(root) + 1:
-            found = self._flat(root)
-        else:
-            found = list(self._descend(root))
+        is_flat = document.count(b"</") + document.count(b"/>") == len(root) + 1
+        found = self._flat(root) if is_flat else list(self._descend(root))
         for number, (_, values) in enumerate(found, start=1):
             values.append(place if len(found) == 1 else f"{place} / dòng {number}")
         return found
@@ -219,7 +219,7 @@ def _document(content: bytes, parser: etree.XMLParser) -> bytes:
     if text[:1] == b"<" and text[1:2] != b"!":
         return text
     if text[:1] == b"<" or b"&" in text:
-        text = "".join(parse_whole(b"<t>" + text + b"</t>", parser).itertext()).strip().encode()
+        text = "".join(map(str, parse_whole(b"<t>" + text + b"</t>", parser).itertext())).strip().encode()
         if text[:1] == b"<":
             return _without_declaration(text)
     if not text:

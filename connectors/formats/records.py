@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connectors.formats import PLACE
 
@@ -13,6 +13,8 @@ UNREADABLE = "_unreadable"
 """Column that says why a record could not be taken apart; its other fields are empty."""
 Record = tuple[tuple[str, ...], list[str | None]]
 """The fields a record has, and their texts."""
+Column = Any
+"""An Arrow array of texts, whole or in chunks."""
 
 
 def unreadable(place: str, reason: str) -> Record:
@@ -58,7 +60,7 @@ def _of_shape(columns: tuple[str, ...], rows: list[list[str | None]]) -> "pa.Tab
     return pa.table({PLACE: places, UNREADABLE: pa.repeat(reason, len(rows))})
 
 
-def _reckoned(whole: "pa.Table", field: str, constants: Mapping[str, str | None]) -> "pa.Array | None":
+def _reckoned(whole: "pa.Table", field: str, constants: Mapping[str, str | None]) -> Column | None:
     import pyarrow as pa
 
     kind, _, rest = field.partition(".")
@@ -73,33 +75,43 @@ def _reckoned(whole: "pa.Table", field: str, constants: Mapping[str, str | None]
     return _whole(_column(whole, rest)) if kind == "_whole" else None
 
 
-def _trimmed(values: Iterable[str | None]) -> "pa.Array":
+def _kernels() -> Any:
+    """Arrow's compute functions, whose stubs know nothing of texts."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
+def _trimmed(values: Iterable[str | None]) -> Column:
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = _kernels()
 
     text = pc.utf8_trim_whitespace(pa.array(values, pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-def _column(whole: "pa.Table", name: str) -> "pa.ChunkedArray | pa.Array":
+def _column(whole: "pa.Table", name: str) -> Column:
     import pyarrow as pa
 
     return whole[name] if name in whole.column_names else pa.nulls(whole.num_rows, pa.string())
 
 
-def _digits(texts: "pa.Array", length: int) -> "pa.Array":
+def _digits(texts: Column, length: int) -> Column:
     """The texts that are exactly so many digits; spaces and dots between them are how people write, not other numbers."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = _kernels()
 
     plain = pc.replace_substring_regex(texts, r"[ .]", "")
     return pc.if_else(pc.match_substring_regex(plain, rf"^\d{{{length}}}$"), plain, pa.scalar(None, pa.string()))
 
 
-def _days(start: "pa.Array", end: "pa.Array") -> "pa.Array":
+def _days(start: Column, end: Column) -> Column:
     """Calendar days, both ends included, between texts written yyyymmdd…; null where one is not, or they cross."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = _kernels()
 
     first, last = (
         pc.strptime(_eight_digits(texts), format="%Y%m%d", unit="s", error_is_null=True).cast(pa.date32())
@@ -109,10 +121,11 @@ def _days(start: "pa.Array", end: "pa.Array") -> "pa.Array":
     return pc.if_else(pc.greater(days, 0), days, pa.scalar(None, pa.int64())).cast(pa.string())
 
 
-def _whole(amounts: "pa.Array") -> "pa.Array":
+def _whole(amounts: Column) -> Column:
     """Amounts with decimals to the nearest whole one, halves away from zero; what is no plain number stays as it is."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = _kernels()
 
     is_number = pc.match_substring_regex(amounts, r"^-?\d{1,15}\.\d{1,9}$")
     exact = pc.if_else(is_number, amounts, pa.scalar(None, pa.string())).cast(pa.decimal128(24, 9))
@@ -120,8 +133,8 @@ def _whole(amounts: "pa.Array") -> "pa.Array":
     return pc.coalesce(rounded, amounts)
 
 
-def _eight_digits(texts: "pa.Array") -> "pa.Array":
+def _eight_digits(texts: Column) -> Column:
     """The day in `yyyymmdd` and `yyyymmddHHMM`; anything else becomes a text that is no day."""
-    import pyarrow.compute as pc
+    pc = _kernels()
 
     return pc.if_else(pc.match_substring_regex(texts, r"^\d{8}(\d{4,6})?$"), pc.utf8_slice_codeunits(texts, 0, 8), "")

@@ -16,14 +16,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lxml import etree
 
 from connectors.formats import PLACE, Piece, UnreadableFile, Wanted
 from connectors.formats.records import Records
 from connectors.formats.tax_forms import Form, List, form_of
-from connectors.formats.xml_stream import StreamParser, utf8_chunks
+from connectors.formats.xml_stream import LocalNames, root_name, utf8_chunks
 from connectors.source import Format
 
 if TYPE_CHECKING:
@@ -66,17 +66,10 @@ def read_tax(stream: BinaryIO, format: Format, wanted: Wanted) -> Iterator[Piece
 
 def _check_prolog(stream: BinaryIO) -> None:
     """No DTD, and the root of a return."""
-    seen: list[str] = []
-    parser = StreamParser(lambda name, _: seen.append(_local(name)), lambda *_: None)
-    for chunk in utf8_chunks(stream)[1]:
-        parser.feed(chunk[:65_536])
-        if seen:
-            break
-    else:
-        parser.close()
-    if seen[0] != _ROOT:
+    root = root_name(stream)
+    if root != _ROOT:
         raise UnreadableFile(
-            f"the file opens with {re.sub(r'[^A-Z0-9_]', '', seen[0])[:40]}, which is no tax return",
+            f"the file opens with {root[:40]}, which is no tax return",
             where="root element",
             remedy="move the file to the folder of its own source, or narrow `pattern` in the source file",
         )
@@ -90,6 +83,7 @@ class _Returns:
         self._takes_all = not wanted or None in wanted
         self._waiting: dict[str, Records] = {}
         self._rows: Counter[str] = Counter()
+        self._names = LocalNames()
         self._begin()
 
     def _begin(self) -> None:
@@ -98,9 +92,9 @@ class _Returns:
         self._list: List | None = None
         self._persons: Counter[str] = Counter()
 
-    def take(self, events: "Iterator[tuple[str, etree._Element]]") -> None:
+    def take(self, events: Iterator[Any]) -> None:
         for event, element in events:
-            tag = _local(element.tag)
+            tag = self._names[element.tag]
             if event == "start":
                 self._start(tag)
             else:
@@ -141,9 +135,7 @@ class _Returns:
         place = f"{listed.record} / dòng {self._persons[listed.record]}"
         self._keep(listed.record, found, listed.items, {"_line.id": line}, place)
 
-    def _keep(
-        self, kind: str, found: Header, items: Mapping[str, str], own: Mapping[str, str], place: str
-    ) -> None:
+    def _keep(self, kind: str, found: Header, items: Mapping[str, str], own: Mapping[str, str], place: str) -> None:
         if not self._takes_all and kind not in self._wanted:
             return
         row = dict(found) | {name: found.get(number) for name, number in items.items()}
@@ -168,10 +160,6 @@ class _Returns:
 
 def _table(records: Records) -> "pa.Table":
     return records.table((), {})
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2].rpartition(":")[2].upper()
 
 
 def _leaves(element: etree._Element) -> Header:

@@ -24,6 +24,12 @@ _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 # Python knows codecs that unpack or rewrite; an encoding is taken only from this list.
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "cp1252", "cp1258")
+_UNFINISHED = (
+    expat.errors.XML_ERROR_NO_ELEMENTS,
+    expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+    expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+    expat.errors.XML_ERROR_PARTIAL_CHAR,
+)
 _NEVER = "ask the agency for the file again; such a file is never read in part"
 
 
@@ -151,7 +157,9 @@ class StreamParser:
         try:
             self._parser.Parse(chunk, is_last)
         except expat.ExpatError as error:
-            said = "the file is cut off" if is_last else expat.ErrorString(error.code)
+            said = expat.ErrorString(error.code)
+            if said in _UNFINISHED:
+                said = "the file is cut off"
             raise self._refused(said, f"line {error.lineno}") from error
 
     def _started(self, name: str, attributes: dict[str, str]) -> None:
@@ -175,19 +183,21 @@ class StreamParser:
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:[^>"']|"[^"]*"|'[^']*')*>""")
 
 
-def refuse_doctype(stream: BinaryIO) -> None:
-    """Read up to the root element; raises `UnreadableFile` where a DTD comes before it, or no element comes at all."""
+def root_name(stream: BinaryIO) -> str:
+    """The root element in upper case, without namespace. Raises `UnreadableFile` where a DTD or no element comes."""
     seen: list[str] = []
     parser = StreamParser(lambda name, _: seen.append(name), lambda *_: None)
     for chunk in utf8_chunks(stream)[1]:
         parser.feed(chunk)
         if seen:
-            return
-    parser.close()
+            break
+    else:
+        parser.close()
+    return LocalNames()[seen[0]]
 
 
-def whole_parser(**options: bool) -> etree.XMLParser:
-    """A libxml2 parser for `parse_whole`: one for each thread and batch."""
+def whole_parser(*, huge: bool = False) -> etree.XMLParser:
+    """A libxml2 parser for `parse_whole`, one for each batch; `huge` for documents of more than 10 MB."""
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -195,16 +205,14 @@ def whole_parser(**options: bool) -> etree.XMLParser:
         remove_comments=True,
         remove_pis=True,
         collect_ids=False,
-        **options,
+        huge_tree=huge,
     )
 
 
 def parse_whole(document: bytes, parser: etree.XMLParser) -> etree._Element:
     """The root of a small document. Raises `Damaged` where it is no XML, or has a DTD."""
-    if document.startswith((b"\xff\xfe", b"\xfe\xff")):
-        document = _as_utf8(document)
-    else:
-        document = document.lstrip(b"\xef\xbb\xbf \t\r\n")
+    is_utf16 = document.startswith((b"\xff\xfe", b"\xfe\xff"))
+    document = _as_utf8(document) if is_utf16 else document.lstrip(b"\xef\xbb\xbf \t\r\n")
     if b"<!DOCTYPE" in document:
         raise Damaged("declares a DTD")
     try:

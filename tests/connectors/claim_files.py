@@ -292,7 +292,11 @@ def _pieces(hosos: Iterable[str], facility: str, made_on: str) -> Iterator[str]:
 def visits(count: int, *, with_rest: bool = False) -> Iterator[str]:
     """`count` HOSOs of one visit each; `with_rest`, also the XML2 and XML3 a real one has."""
     for number in range(count):
-        own = {"MA_LK": f"LK{number:09}", "HO_TEN": f"Nguyễn Văn Thử {number}", "SO_CCCD": f"{79185000000 + number:012}"}
+        own = {
+            "MA_LK": f"LK{number:09}",
+            "HO_TEN": f"Nguyễn Văn Thử {number}",
+            "SO_CCCD": f"{79185000000 + number:012}",
+        }
         files = [file_hoso("XML1", inner("XML1", VISIT | own))]
         if with_rest:
             lines = [{"MA_LK": own["MA_LK"], "STT": str(line), "TEN_DICH_VU": "Xét nghiệm thử"} for line in range(12)]

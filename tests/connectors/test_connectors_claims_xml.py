@@ -20,7 +20,8 @@ from connectors.formats.redact import redact_envelope
 from connectors.source import Format
 
 CLAIMS = Format(name="claims_xml")
-HIV = b"<CHI_TIEU_HO_SO_BENH_AN_CHAM_SOC_VA_DIEU_TRI_HIV_AIDS><MA_LK>LK6</MA_LK><BDDT_ARV>BI-MAT</BDDT_ARV></CHI_TIEU_HO_SO_BENH_AN_CHAM_SOC_VA_DIEU_TRI_HIV_AIDS>"
+_HIV_ROOT = b"CHI_TIEU_HO_SO_BENH_AN_CHAM_SOC_VA_DIEU_TRI_HIV_AIDS"
+HIV = b"<" + _HIV_ROOT + b"><MA_LK>LK6</MA_LK><BDDT_ARV>BI-MAT</BDDT_ARV></" + _HIV_ROOT + b">"
 LAO = b"<CHI_TIEU_DIEUTRI_BENHLAO><MA_LK>LK15</MA_LK><PHANLOAI_LAO_HIV>BI-MAT</PHANLOAI_LAO_HIV></CHI_TIEU_DIEUTRI_BENHLAO>"
 
 
@@ -66,18 +67,28 @@ def test_the_envelopes_header_is_given_only_where_it_is_asked_for() -> None:
         pytest.param(f"<![CDATA[{base64.b64encode(one_visit()).decode()}]]>", id="base64 in CDATA"),
         pytest.param(one_visit().decode().partition("?>")[2], id="elements"),
         pytest.param(one_visit().decode().replace("<", "&lt;").replace(">", "&gt;"), id="escaped"),
-        pytest.param(one_visit().replace(b"<HO_TEN>", b"<HO_TEN><![CDATA[").replace(b"</HO_TEN>", b"]]></HO_TEN>"), id="CDATA fields"),
+        pytest.param(
+            one_visit().replace(b"<HO_TEN>", b"<HO_TEN><![CDATA[").replace(b"</HO_TEN>", b"]]></HO_TEN>"),
+            id="CDATA fields",
+        ),
     ],
 )
 def test_an_inner_file_reads_the_same_however_it_is_packed(content: bytes | str) -> None:
     rows = read(made.envelope(made.hoso(made.file_hoso("XML1", content))), {"XML1": ()})["XML1"]
-    assert [rows[0]["HO_TEN"], rows[0]["DIA_CHI"], rows[0]["MA_LK"]] == ["Nguyễn Thị Thử", "Số 1, đường Thử Nghiệm", "LK0000001"]
+    assert [rows[0]["HO_TEN"], rows[0]["DIA_CHI"], rows[0]["MA_LK"]] == [
+        "Nguyễn Thị Thử",
+        "Số 1, đường Thử Nghiệm",
+        "LK0000001",
+    ]
 
 
 def test_line_breaks_and_blanks_in_base64_do_not_matter() -> None:
     text = base64.b64encode(one_visit()).decode()
     spread = " \r\n\t".join(text[at : at + 60] for at in range(0, len(text), 60))
-    assert read(made.envelope(made.hoso(made.file_hoso("XML1", f"\n  {spread}\n"))), {"XML1": ()})["XML1"][0]["MA_LK"] == "LK0000001"
+    assert (
+        read(made.envelope(made.hoso(made.file_hoso("XML1", f"\n  {spread}\n"))), {"XML1": ()})["XML1"][0]["MA_LK"]
+        == "LK0000001"
+    )
 
 
 def test_lower_case_names_are_read_as_upper_case() -> None:
@@ -122,7 +133,8 @@ def test_a_certificate_carries_what_is_asked_of_the_visit_of_its_hoso() -> None:
         made.file_hoso("XML11", made.inner("XML11", made.SICK_LEAVE | {"MA_LK": "LK2", "SO_SERI": "S2"})),
     )
     content = made.envelope(
-        made.hoso(made.file_hoso("XML11", made.inner("XML11", made.SICK_LEAVE)), made.file_hoso("XML1", one_visit())), other
+        made.hoso(made.file_hoso("XML11", made.inner("XML11", made.SICK_LEAVE)), made.file_hoso("XML1", one_visit())),
+        other,
     )
     rows = read(content, {"XML11": ("XML1.HO_TEN", "XML1.SO_CCCD", "XML1.*")})
     assert set(rows) == {"XML11"}
@@ -138,7 +150,13 @@ def test_a_certificate_of_another_visit_takes_no_name() -> None:
 
 def test_days_and_digits_are_reckoned_where_they_are_asked_for() -> None:
     inner = made.inner("XML7", made.DISCHARGE)
-    wanted = ("_days.NGAY_VAO.NGAY_RA", "_days.NGAY_RA.NGAY_VAO", "_days.NGAY_VAO.MA_ME", "_digits.4.MA_TTDV", "_digits.9.MA_TTDV")
+    wanted = (
+        "_days.NGAY_VAO.NGAY_RA",
+        "_days.NGAY_RA.NGAY_VAO",
+        "_days.NGAY_VAO.MA_ME",
+        "_digits.4.MA_TTDV",
+        "_digits.9.MA_TTDV",
+    )
     row = read(made.envelope(made.hoso(made.file_hoso("XML7", inner))), {"XML7": wanted})["XML7"][0]
     assert [row[name] for name in wanted] == ["5", None, None, "0001", None]
 
@@ -173,7 +191,9 @@ def test_hiv_and_tuberculosis_records_are_never_delivered_even_where_they_are_as
 def test_a_hiv_record_under_another_label_is_not_delivered() -> None:
     content = made.envelope(made.hoso(made.file_hoso("XML2", HIV), made.file_hoso("XML3", LAO.decode())))
     found = read(content, {"XML2": (), "XML3": ()})
-    assert [row["_unreadable"] for row in found["XML2"]] == ["XML2: a care record that is not read stands under this label"]
+    assert [row["_unreadable"] for row in found["XML2"]] == [
+        "XML2: a care record that is not read stands under this label"
+    ]
     assert "BI-MAT" not in json.dumps(found)
 
 
@@ -286,7 +306,9 @@ print(json.dumps([rows, redacted.removed, int(re.search(r"VmHWM:\\s+(\\d+)", Pat
 
 def test_a_large_envelope_is_read_and_archived_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.xml"
-    bulk = made.file_hoso("XML2", b"<CHITIEU_CHITIET_THUOC>" + b"<DU_PHONG>thu</DU_PHONG>" * 8_000 + b"</CHITIEU_CHITIET_THUOC>")
+    bulk = made.file_hoso(
+        "XML2", b"<CHITIEU_CHITIET_THUOC>" + b"<DU_PHONG>thu</DU_PHONG>" * 8_000 + b"</CHITIEU_CHITIET_THUOC>"
+    )
     secret = made.file_hoso("XML6", HIV * 500)
     start, end = made.envelope("|").split(b"|")
     with path.open("wb") as file:
@@ -312,7 +334,11 @@ def archived(content: bytes) -> tuple[Any, bytes]:
 
 @pytest.mark.parametrize("label", SENSITIVE_LABELS)
 def test_the_archive_lacks_the_care_records_and_every_other_byte_is_the_same(label: str) -> None:
-    visit, secret, rest = (made.file_hoso("XML1", one_visit()), made.file_hoso(label, HIV), made.file_hoso("XML3", made.inner("XML3", {"MA_LK": "1"})))
+    visit, secret, rest = (
+        made.file_hoso("XML1", one_visit()),
+        made.file_hoso(label, HIV),
+        made.file_hoso("XML3", made.inner("XML3", {"MA_LK": "1"})),
+    )
     content = made.envelope(made.hoso(visit, secret, rest), made.hoso(secret), made.hoso(visit))
     redacted, copy = archived(content)
     assert copy == content.replace(secret.encode(), b"")

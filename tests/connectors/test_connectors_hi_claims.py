@@ -121,7 +121,9 @@ def test_codes_and_dates_of_a_visit(office: Office, field: str, changes: dict[st
 
 def test_a_visit_with_an_unknown_code_is_set_aside_and_the_others_land(office: Office) -> None:
     visits = [made.VISIT, made.VISIT | {"MA_LK": "LK2", "MA_LOAI_KCB": "77"}]
-    office.drop("a.xml", made.envelope(*(made.hoso(made.file_hoso("XML1", made.inner("XML1", each))) for each in visits)))
+    office.drop(
+        "a.xml", made.envelope(*(made.hoso(made.file_hoso("XML1", made.inner("XML1", each))) for each in visits))
+    )
     office.pull()
     assert [row["visit_id"] for row in office.landed("visit")] == ["LK0000001"]
     assert len(office.set_aside("visit")) == 1
@@ -201,7 +203,9 @@ def test_every_field_of_a_full_envelope_is_mapped_or_ignored(office: Office) -> 
 
 
 def test_a_field_nobody_knows_stops_the_dataset(office: Office) -> None:
-    office.drop("a.xml", made.envelope(made.hoso(made.file_hoso("XML1", made.inner("XML1", made.VISIT | {"MA_MOI": "x"})))))
+    office.drop(
+        "a.xml", made.envelope(made.hoso(made.file_hoso("XML1", made.inner("XML1", made.VISIT | {"MA_MOI": "x"}))))
+    )
     outcome = office.pull()["visit"]
     assert outcome.status == "failed"
     assert "MA_MOI" in str(outcome.error)
