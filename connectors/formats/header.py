@@ -43,10 +43,13 @@ class Closest:
 def find_header(head: Sequence[Row], merges: Sequence[Merge], wanted: Sequence[str]) -> Header | Closest:
     """The block of up to three rows that holds the most of the wanted names.
 
-    At least three of them must be there, or all where fewer are wanted.
+    At least three of them must be there, or all where fewer are wanted. Where nothing is wanted, the first of the rows
+    that hold the most different words is the header.
     """
     names = [name for name in dict.fromkeys(wanted) if not _ALWAYS_PRESENT.match(name) and not re.search(r"[*?]", name)]
     grid = _spread(head, merges)
+    if not names:
+        return _likeliest(grid, merges)
     best = (0, 0, 1)
     found: dict[str, int] = {}
     for top in range(len(grid)):
@@ -63,6 +66,18 @@ def find_header(head: Sequence[Row], merges: Sequence[Merge], wanted: Sequence[s
     if len(matches) >= score:
         (top, bottom), found = whole, matches
     return _header(grid, top, bottom, found)
+
+
+def _likeliest(grid: Sequence[Sequence[str]], merges: Sequence[Merge]) -> Header | Closest:
+    def words(row: Sequence[str]) -> int:
+        return len({fold(text) for text in row if any(map(str.isalpha, text)) and not re.search(r"\d{4}", text)})
+
+    top = max(range(len(grid)), key=lambda at: (words(grid[at]), -at), default=0)
+    if not grid or words(grid[top]) < 2:
+        return Closest(top, ())
+    top, bottom = _whole_block(top, top + 1, merges)
+    named = {" / ".join(map(_one_line, path)): at for at, path in enumerate(_paths(grid[top:bottom])) if path}
+    return _header(grid, top, bottom, named)
 
 
 def fold(text: str) -> str:

@@ -135,7 +135,7 @@ def _read_kind(sheets: Sequence[Sheet], kind: str | None, names: tuple[str, ...]
     is_found = False
     for sheet in sheets:
         text = LegacyText(sheet.declared if isinstance(sheet, DelimitedSheet) else format.encoding)
-        head = _unicode_head(sheet, text)
+        head = unicode_head(sheet, text)
         header = find_header(head, sheet.merges, names)
         if isinstance(header, Closest):
             closest.append((sheet, header))
@@ -148,7 +148,7 @@ def _read_kind(sheets: Sequence[Sheet], kind: str | None, names: tuple[str, ...]
         raise _no_header(closest, names)
 
 
-def _unicode_head(sheet: Sheet, text: LegacyText) -> list[Row]:
+def unicode_head(sheet: Sheet, text: LegacyText) -> list[Row]:
     where = f"{sheet.label}, the rows above the records" if sheet.label else "the rows above the records"
     changes = text.texts(where, [cell for row in sheet.head for cell in row if cell])
     return [[changes.get(cell, cell) if cell else None for cell in row] for row in sheet.head]
@@ -172,7 +172,7 @@ class _Table:
     def __init__(self, sheet: Sheet, header: Header, head: Sequence[Row], text: LegacyText, format: Format) -> None:
         self._sheet, self._header, self._text = sheet, header, text
         self._records = RecordRows(header)
-        self._captured = _captured(head[: header.top], format.capture)
+        self._captured = captured(head[: header.top], format.capture)
         self._filled = FilledDown(sheet.merges, header.bottom)
         self._columns = (*header.names, *([None] * EXTRA_COLUMNS))
 
@@ -234,17 +234,25 @@ class _Table:
         return "; ".join(told) or None
 
 
-def _captured(head: Sequence[Row], patterns: dict[str, str]) -> dict[str, str | None]:
-    """What the regular expressions find in the cells above the header, cell by cell and row by row."""
+def captured(head: Sequence[Row], patterns: dict[str, str]) -> dict[str, str | None]:
+    """What the regular expressions find in the cells above the header, cell by cell, then row by row.
+
+    A group with a name stands for its name: `(?P<H1>đầu năm)|(?P<H2>cuối năm)` gives `H1` or `H2`.
+    """
     rows = [[unicodedata.normalize("NFC", cell) for cell in row if cell] for row in head]
     texts = [cell for row in rows for cell in row] + [" ".join(row) for row in rows]
     found: dict[str, str | None] = {}
     for name, pattern in patterns.items():
         compiled = re.compile(unicodedata.normalize("NFC", pattern), re.IGNORECASE)
-        matches = (match for text in texts if (match := compiled.search(text)))
-        match = next(matches, None)
-        found[name] = match[1].strip() if match and match[1] else None
+        match = next((match for text in texts if (match := compiled.search(text))), None)
+        found[name] = _said(match) if match else None
     return found
+
+
+def _said(match: "re.Match[str]") -> str | None:
+    if match.re.groupindex:
+        return next((name for name, text in match.groupdict().items() if text is not None), None)
+    return " ".join(match[1].split()) if match[1] else None
 
 
 def _trimmed(column: "pa.Array") -> "pa.Array":
