@@ -4,6 +4,7 @@ Envelopes of health-insurance claims are kept without the records that nobody he
 the original, so that an agency can still be shown what it sent.
 """
 
+import contextlib
 import hashlib
 import json
 import zipfile
@@ -17,6 +18,7 @@ from typing import IO, BinaryIO, cast
 
 from common.files import DataFolder, sha256_of, sync_folder
 from common.values import VIETNAM
+from connectors.formats import UnreadableFile
 from connectors.unpack import inner_files, is_packed, is_zip
 from connectors.walk import make_durable
 
@@ -49,6 +51,8 @@ class Archive:
     def __init__(self, data: DataFolder, registry: str, *, scratch: Path, limit: int) -> None:
         self._folder = data.root / "archive" / registry
         self._scratch, self._limit = scratch, limit
+        self._drafts: dict[Path, Path] = {}
+        self._lines: list[bytes] = []
 
     def keep(self, delivery: Delivery, stream: BinaryIO, *, is_kept: Callable[[str], bool] | None = None) -> Kept:
         """Store the file; one that was stored before a run was interrupted is not stored again.
@@ -64,17 +68,21 @@ class Archive:
         elif not is_packed(stream):
             name = f"{name}.zst"
         path = self._folder / f"{received:%Y}" / f"{received:%m}" / f"{delivery.sha256[:16]}-{name}"
+        there = path
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._store(delivery.name, stream, path, is_kept)
-        return Kept(str(path.relative_to(self._folder)), sha256_of(path))
+            there = path.with_name(f"{path.name}~")
+            self._store(delivery.name, stream, there, is_kept)
+            self._drafts[there] = path
+        return Kept(str(path.relative_to(self._folder)), sha256_of(there))
 
     def find(self, sha256: str) -> Kept | None:
         """Where a file with this content was archived; None where the index does not name it."""
         return self._noted.get(sha256)
 
     def note(self, delivery: Delivery, kept: Kept, rows: Mapping[str, int], *, is_duplicate: bool) -> None:
-        """Write the file's line in the index; one that stands there already is not written again."""
+        """Say what became of the file in a line of the index; `settle` writes it."""
+        known = self._noted
         line = {
             "name": delivery.name,
             "sha256": delivery.sha256,
@@ -86,39 +94,55 @@ class Archive:
             "archived_as": kept.path,
             "archived_sha256": kept.sha256,
         }
-        with (self._folder / "index.jsonl").open("a+b") as index:
-            if index.tell() and _last_byte(index) != b"\n":
-                index.write(b"\n")
-            index.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        make_durable(self._folder / "index.jsonl")
+        self._lines.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        known[delivery.sha256] = kept
+
+    def settle(self) -> None:
+        """Make copies and lines survive a power cut; before that no original may be let go."""
+        # One after the other this would cost a wait for the disk per file; at the end most is written already.
+        for draft, path in self._drafts.items():
+            make_durable(draft)
+            draft.replace(path)
+        for folder in {above for path in self._drafts.values() for above in (path.parent, path.parent.parent)}:
+            sync_folder(folder)
+        if self._lines:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / "index.jsonl").open("a+b") as index:
+                if index.tell() and _last_byte(index) != b"\n":
+                    index.write(b"\n")
+                index.writelines(self._lines)
+            make_durable(self._folder / "index.jsonl")
+            sync_folder(self._folder)
+        self._drafts, self._lines = {}, []
 
     @cached_property
     def _noted(self) -> dict[str, Kept]:
         index = self._folder / "index.jsonl"
         if not index.exists():
             return {}
+        found: dict[str, Kept] = {}
         with index.open(encoding="utf-8") as lines:
-            # A line that a power cut left unfinished names nothing yet: its file is still claimed.
-            found = [json.loads(line) for line in lines if line.endswith("}\n")]
-        return {line["sha256"]: Kept(line["archived_as"], line["archived_sha256"]) for line in found}
+            for line in lines:
+                # A line that a power cut left unfinished names nothing yet: its file is still claimed.
+                with contextlib.suppress(ValueError):
+                    noted = json.loads(line)
+                    found[noted["sha256"]] = Kept(noted["archived_as"], noted["archived_sha256"])
+        return found
 
-    def _store(self, name: str, stream: BinaryIO, path: Path, is_kept: Callable[[str], bool] | None) -> None:
-        draft = path.with_name(f"{path.name}~")
+    def _store(self, name: str, stream: BinaryIO, draft: Path, is_kept: Callable[[str], bool] | None) -> None:
         stream.seek(0)
         try:
             if is_kept is not None:
                 self._write_without_what_must_not_be(stream, name, draft, is_kept)
-            elif path.suffix == ".zst":
-                with _zstd(draft) as packed:
-                    _copy(stream, packed)
-            else:
+            elif is_packed(stream):
                 with draft.open("wb") as whole:
                     _copy(stream, whole)
-            make_durable(draft)
-            draft.replace(path)
-        finally:
+            else:
+                with _zstd(draft) as packed:
+                    _copy(stream, packed)
+        except UnreadableFile:
             draft.unlink(missing_ok=True)
-        sync_folder(path.parent)
+            raise
 
     def _write_without_what_must_not_be(
         self, stream: BinaryIO, name: str, draft: Path, is_kept: Callable[[str], bool]

@@ -103,6 +103,7 @@ class _Pass:
         self._data, self._notices = settings.data, Notices(place.address, records.asked)
         self._received, self._task = clock(), f"{source.registry}: files"
         self._taken: list[_Taken] = []
+        self._kept: dict[str, Kept] = {}
 
     def outcomes(self) -> list[PullOutcome]:
         there = self._inbox.prepare()
@@ -182,15 +183,14 @@ class _Pass:
             self._records.read(delivery, stream, reading)
         if not entry.is_same_as(self._place.look_at(entry.path)):
             raise Changed("the file changed while it was being read", where=claim.name)
-        kept = self._kept(delivery, stream, feeds)
+        kept = self._kept[delivery.sha256] = self._keep(delivery, stream, feeds)
         self._records.end(delivery, reading)
         is_duplicate = not lacking and not claim.is_recovered
         self._taken.append(_Taken(claim, delivery, tuple(feeds), kept, is_duplicate, bool(reading)))
         return None
 
-    def _kept(self, delivery: Delivery, stream: BinaryIO, feeds: Sequence[Taker]) -> Kept:
-        earlier = next((each.kept for each in self._taken if each.delivery.sha256 == delivery.sha256), None)
-        known = earlier or self._archive.find(delivery.sha256)
+    def _keep(self, delivery: Delivery, stream: BinaryIO, feeds: Sequence[Taker]) -> Kept:
+        known = self._kept.get(delivery.sha256) or self._archive.find(delivery.sha256)
         if known is not None:
             return known
         if all(taker.format.name != "claims_xml" for taker in feeds):
@@ -217,6 +217,7 @@ class _Pass:
 
     def _let_go(self) -> None:
         """Note every file that is landed in all datasets it feeds and remove its claim; others wait for the next run."""
+        done: list[Claim] = []
         for taken in self._taken:
             sha256, feeds = taken.delivery.sha256, [taker.name for taker in taken.feeds]
             waiting = [name for name in feeds if not self._records.hold(name, sha256)]
@@ -228,7 +229,10 @@ class _Pass:
             if taken.is_duplicate or taken.is_new or self._archive.find(sha256) is None:
                 rows = {} if taken.is_duplicate else self._records.rows_of(sha256)
                 self._archive.note(taken.delivery, taken.kept, rows, is_duplicate=taken.is_duplicate)
-            self._inbox.finish(taken.claim)
+            done.append(taken.claim)
+        self._archive.settle()
+        for claim in done:
+            self._inbox.finish(claim)
         held = self._records
         clear_announcements(
             self._place, self._files, lambda sha256: any(held.hold(taker.name, sha256) for taker in held.takers)

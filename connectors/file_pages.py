@@ -33,6 +33,29 @@ class _Cursor(msgspec.Struct, frozen=True):
     """Its last file ends on this page."""
 
 
+class _Heap:
+    """Tables that become one page, with their size reckoned as they come."""
+
+    def __init__(self) -> None:
+        self.tables: list[pa.Table] = []
+        self.rows = self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.rows >= _PAGE_ROWS or self._bytes >= _PAGE_BYTES
+
+    def put(self, rows: "pa.Table") -> None:
+        self.tables.append(rows)
+        self.rows += rows.num_rows
+        self._bytes += rows.nbytes
+
+    def take(self) -> "list[pa.Table]":
+        """All of them; the heap is empty afterwards."""
+        taken, self.tables = self.tables, []
+        self.rows = self._bytes = 0
+        return taken
+
+
 class FilePages:
     """The pull under way of one dataset."""
 
@@ -42,39 +65,35 @@ class FilePages:
         self._landing: Landing | None = None
         self.files: dict[str, DeliveredFile] = {}
         """SHA-256 → file, of the files that are wholly in this pull."""
-        self._held: list[tuple[DeliveredFile, pa.Table]] = []
-        self._current: list[pa.Table] = []
+        self._held, self._current = _Heap(), _Heap()
+        """Whole files that wait for a page to be full, and the file that is being read."""
+        self._held_files: list[DeliveredFile] = []
         self._safe_pages = self._resume()
-
-    @property
-    def rows(self) -> int:
-        return self._walk.rows
 
     def add(self, file: DeliveredFile, rows: "pa.Table") -> None:
         """More records of the file that is being read; `rows` of `file` itself is not looked at."""
-        if _is_full(self._current):
+        if self._current.is_full:
             self._save_held()
-            self._save(self._current, _Cursor(len(self._walk.pages) + 1, (_counted(file, self._current),), False))
-            self._current = []
-        self._current.append(rows)
+            part = msgspec.structs.replace(file, rows=self._current.rows)
+            self._save(self._current.take(), [part], is_whole=False)
+        self._current.put(rows)
 
     def end(self, file: DeliveredFile) -> None:
         """The file was read to its end and is whole."""
         earlier = sum(page.found.rows for page in self._walk.pages[self._safe_pages :])
-        last = _counted(file, self._current)
+        last = msgspec.structs.replace(file, rows=self._current.rows)
         if earlier:
-            self._save(self._current, _Cursor(len(self._walk.pages) + 1, (last,), True))
-            self._safe_pages = len(self._walk.pages)
-        elif self._current:
-            self._held.append((last, _one_table(self._current)))
+            self._save(self._current.take(), [last], is_whole=True)
+        elif self._current.tables:
+            self._held_files.append(last)
+            self._held.put(_one_table(self._current.take()))
         self.files[file.sha256] = msgspec.structs.replace(file, rows=earlier + last.rows)
-        self._current = []
-        if _is_full([rows for _, rows in self._held]) or len(self._held) >= _PAGE_FILES:
+        if self._held.is_full or len(self._held_files) >= _PAGE_FILES:
             self._save_held()
 
     def drop(self) -> None:
         """The file that is being read is not taken: forget what came of it."""
-        self._current = []
+        self._current.take()
         if len(self._walk.pages) > self._safe_pages:
             self._stop_landing()
             self._cut(self._safe_pages)
@@ -95,21 +114,20 @@ class FilePages:
     abandon = _stop_landing
 
     def _save_held(self) -> None:
-        if not self._held:
-            return
-        files = tuple(file for file, _ in self._held)
-        tables = [rows for _, rows in self._held]
-        self._held = []
-        self._save(tables, _Cursor(len(self._walk.pages) + 1, files, True))
-        self._safe_pages = len(self._walk.pages)
+        if self._held_files:
+            files, self._held_files = self._held_files, []
+            self._save(self._held.take(), files, is_whole=True)
 
-    def _save(self, tables: Sequence["pa.Table"], cursor: _Cursor) -> None:
+    def _save(self, tables: Sequence["pa.Table"], files: Sequence[DeliveredFile], *, is_whole: bool) -> None:
         self._draft.begin()
         if self._landing is None:
             self._landing = self._draft.landing(self._walk)
+        cursor = _Cursor(len(self._walk.pages) + 1, tuple(files), is_whole)
         rows = _one_table(tables)
         page = self._walk.save_table(rows, asked=self._walk.cursor, next_cursor=msgspec.json.encode(cursor).decode())
         self._landing.offer(page)
+        if is_whole:
+            self._safe_pages = len(self._walk.pages)
 
     def _resume(self) -> int:
         """Keep the pages up to the last whole file; returns how many."""
@@ -129,16 +147,8 @@ class FilePages:
         self._walk = self._draft.walk(1)
 
 
-def _is_full(tables: Sequence["pa.Table"]) -> bool:
-    return sum(table.num_rows for table in tables) >= _PAGE_ROWS or sum(table.nbytes for table in tables) >= _PAGE_BYTES
-
-
 def _one_table(tables: Sequence["pa.Table"]) -> "pa.Table":
     """Columns that only some of them have are empty in the others."""
     import pyarrow as pa
 
     return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _counted(file: DeliveredFile, tables: Sequence["pa.Table"]) -> DeliveredFile:
-    return msgspec.structs.replace(file, rows=sum(table.num_rows for table in tables))

@@ -33,7 +33,7 @@ class FileRecords:
         self._settings, self._source, self._clock, self._progress = settings, source, clock, progress
         self._limit = (source.files or Files()).max_unpacked_bytes
         self._finished = {each.name: finished_pulls(settings.data, source.registry, each.name) for each in takers}
-        self._held = {name: _hashes(pulls) for name, pulls in self._finished.items()}
+        self._held = {name: _files(pulls) for name, pulls in self._finished.items()}
         self._pages: dict[str, FilePages] = {}
 
     def open(self, address: str) -> None:
@@ -103,22 +103,17 @@ class FileRecords:
         manifest = self._pages[dataset].finish(clock=self._clock)
         if manifest is not None:
             self._finished[dataset].append(manifest)
-            self._held[dataset] |= _hashes([manifest])
+            self._held[dataset] |= _files([manifest])
         return manifest
 
     def rows_of(self, sha256: str) -> dict[str, int]:
         """Dataset → records of the file in finished pulls."""
-        return {
-            name: file.rows
-            for name, pulls in self._finished.items()
-            for pull in pulls
-            for file in pull.files
-            if file.sha256 == sha256
-        }
+        return {name: held[sha256] for name, held in self._held.items() if sha256 in held}
 
 
-def _hashes(pulls: Iterable[PullManifest]) -> set[str]:
-    return {file.sha256 for pull in pulls for file in pull.files}
+def _files(pulls: Iterable[PullManifest]) -> dict[str, int]:
+    """SHA-256 → records, of the files in finished pulls."""
+    return {file.sha256: file.rows for pull in pulls for file in pull.files}
 
 
 def _file(delivery: Delivery) -> DeliveredFile:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from common.errors import SourceError
-from common.files import DataFolder, sync_folder, write_atomically
+from common.files import DataFolder, write_atomically
 
 OURS = ".doichieu"
 _CLAIMED = f"{OURS}/claimed"
@@ -111,7 +111,6 @@ class LocalFolder:
                 (self._folder / source).rename(self._folder / target)
             except FileNotFoundError:
                 return False
-            sync_folder((self._folder / target).parent)
         return True
 
     def put_back(self, source: str, target: str) -> bool:
@@ -160,7 +159,9 @@ class LocalFolder:
 
 def changed(entry: Entry) -> Changed:
     return Changed(
-        "the file changed while it was being read", where=entry.path, remedy="it is taken once nobody writes it any more"
+        "the file changed while it was being read",
+        where=entry.path,
+        remedy="it is taken once nobody writes it any more",
     )
 
 

@@ -1,5 +1,6 @@
 """A folder on an SFTP server, spoken to only where its host key is known; dropped connections are taken up again."""
 
+import contextlib
 import logging
 import socket
 import stat
@@ -266,6 +267,7 @@ class SftpFolder:
 
 def _copy(remote: "paramiko.SFTPFile", held: BinaryIO, size: int) -> None:
     """The rest of the file, a window at a time: many requests under way, few megabytes in memory."""
+    _keep_quiet(remote)
     held.seek(0, 2)
     while (offset := held.tell()) < size:
         end = min(offset + _WINDOW_BYTES, size)
@@ -277,6 +279,19 @@ def _copy(remote: "paramiko.SFTPFile", held: BinaryIO, size: int) -> None:
                 raise EOFError("the file ended early")
             held.write(piece)
     held.flush()
+
+
+def _keep_quiet(remote: "paramiko.SFTPFile") -> None:
+    """Let the thread that sends requests ahead end silently where the connection breaks: reading raises the same."""
+    import paramiko
+
+    send = getattr(remote, "_prefetch_thread", lambda *_: None)
+
+    def send_quietly(*requests: object) -> None:
+        with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+            send(*requests)
+
+    remote.__dict__["_prefetch_thread"] = send_quietly
 
 
 def _rename(channel: "paramiko.SFTPClient", source: str, target: str) -> None:

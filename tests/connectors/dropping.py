@@ -79,8 +79,11 @@ class Drop:
 
     def pull(self, *datasets: str) -> PullOutcome:
         """Pull now (`taxpayer` unless others are named) and return the first outcome."""
+        return self.pull_with(self.settings, *datasets)
+
+    def pull_with(self, settings: Settings, *datasets: str) -> PullOutcome:
         named = datasets or ("taxpayer",)
-        pulled = pull_registry(self.settings, "tax", datasets=named, clock=lambda: datetime.now(UTC), progress=Silent())
+        pulled = pull_registry(settings, "tax", datasets=named, clock=lambda: datetime.now(UTC), progress=Silent())
         return asyncio.run(pulled)[0]
 
     def put(self, name: str, *records: Mapping[str, Any], age: float = 3600.0) -> Path:
