@@ -145,17 +145,17 @@ def _paging(found: Recognised, document: Any, headers: Mapping[str, str], query:
     values = dict(_values(document)) if isinstance(document, dict) else {}
     following = _following(values)
     link = links_of(headers.get("Link", "")).get("next")
-    next_address = link or (following[1] if following and following[2] else None)
+    next_address = following[1] if following and following[2] else link
     next_query = dict(parse_qsl(urlsplit(str(next_address)).query)) if next_address else {}
     since = _named(query, _SINCE)
     found.incremental["param"] = since or ""
     if since:
         del query[since]
     _limit(found, query, next_query)
-    if link:
-        found.paging["kind"] = "link"
-    elif following and following[2]:
+    if following and following[2]:
         found.paging |= {"kind": "next_url", "cursor_path": following[0]}
+    elif link:
+        found.paging["kind"] = "link"
     elif page := _named(query, _PAGES):
         first = query.pop(page)
         found.paging |= {"kind": "page", "page_param": page, "first_page": int(first) if first in ("0", "1") else 1}

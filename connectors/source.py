@@ -4,7 +4,7 @@ One TOML file per registry, named by `registries.<name>.source`. Whatever it lea
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -377,10 +377,16 @@ class Source(_Frozen):
     @model_validator(mode="after")
     def _keeps_the_contract(self) -> "Source":
         known = load_contracts()[self.registry]
-        for name, found in self.datasets.items():
-            if name not in known:
-                raise ValueError(f"datasets.{name}: the contract of {self.registry} has {', '.join(known)}")
-            _check_dataset(known[name], found, self.via_of(name))
+        unknown = [name for name in self.datasets if name not in known]
+        if unknown:
+            raise ValueError(f"datasets.{unknown[0]}: the contract of {self.registry} has {', '.join(known)}")
+        left_to_do = [
+            problem
+            for name, found in self.datasets.items()
+            for problem in _problems(known[name], found, self.via_of(name))
+        ]
+        if left_to_do:
+            raise ValueError("; ".join(left_to_do))
         return self
 
     def via_of(self, dataset: str) -> Via:
@@ -402,40 +408,42 @@ class Source(_Frozen):
         return self.path is None
 
 
-def _check_dataset(contract: Dataset, found: DatasetSource, via: Via) -> None:
+def _problems(contract: Dataset, found: DatasetSource, via: Via) -> Iterator[str]:
+    """Everything that is left to do in one dataset's part of the file, each named by its key."""
     where = f"datasets.{contract.name}"
     if via == "database" and (found.table is None) == (found.query is None):
-        raise ValueError(f"{where}: give exactly one of table and query")
+        yield f"{where}: give exactly one of table and query"
     if found.record is not None and found.records:
-        raise ValueError(f"{where}: give one of record and records")
+        yield f"{where}: give one of record and records"
     if found.fields is not None and not found.records:
-        _check_fields(contract, found.fields, f"{where}.fields")
+        yield from _problems_of_fields(contract, found.fields, f"{where}.fields")
     for kind, fields in found.records.items():
-        _check_fields(contract, {**(found.fields or {}), **fields}, f"{where}.records.{kind}")
+        yield from _problems_of_fields(contract, {**(found.fields or {}), **fields}, f"{where}.records.{kind}")
 
 
-def _check_fields(contract: Dataset, fields: Mapping[str, FieldSource], where: str) -> None:
+def _problems_of_fields(contract: Dataset, fields: Mapping[str, FieldSource], where: str) -> Iterator[str]:
     unknown = [name for name in fields if name not in contract.names]
     if unknown:
-        raise ValueError(f"{where}.{unknown[0]}: the contract has {', '.join(contract.names)}")
+        yield f"{where}.{unknown[0]}: the contract has {', '.join(contract.names)}"
     missing = [each.name for each in contract.fields if each.is_required and each.name not in fields]
     if missing:
-        raise ValueError(
+        yield (
             f"{where}: the contract requires {', '.join(missing)}; map each, or give it a constant"
             + (f' (updated_at may be from = "{PULLED_AT}")' if "updated_at" in missing else "")
         )
-    for name, how in fields.items():
-        _check_values(contract.field(name), how, f"{where}.{name}")
+    for name in contract.names:
+        if name in fields:
+            yield from _problems_of_values(contract.field(name), fields[name], f"{where}.{name}")
 
 
-def _check_values(field: ContractField, how: FieldSource, where: str) -> None:
+def _problems_of_values(field: ContractField, how: FieldSource, where: str) -> Iterator[str]:
     """What `recode`, `constant` and `default` give must be values of the contract's closed list."""
     given = {f"recode.{code}": value for code, value in how.recode.items()}
     given |= {key: value for key in ("constant", "default") if (value := getattr(how, key)) is not None}
     listed = field.valid_values or (("true", "false") if field.type == "bool" else ())
     wrong = [f"{key} = {value!r}" for key, value in given.items() if listed and value not in listed]
     if wrong:
-        raise ValueError(f"{where}: {', '.join(wrong)}: choose among {', '.join(listed)}")
+        yield f"{where}: {', '.join(wrong)}: choose among {', '.join(listed)}"
 
 
 def source_of(settings: Settings, registry: str) -> Source:
