@@ -30,7 +30,8 @@ from connectors.postgres import PostgresTable
 from connectors.rest_pull import disk_error
 from connectors.source import Source
 from connectors.sql_access import ConnectionLost, DatabaseAddress, Unreachable, address_of, connected
-from connectors.sql_tables import Counted, SqlTable, place_of
+from connectors.sql_pieces import Counted, place_of
+from connectors.sql_tables import SqlTable
 from connectors.walk import Walk
 from contracts.loader import Dataset
 

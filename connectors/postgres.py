@@ -17,25 +17,19 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import sqlalchemy as sa
 
-from common.databases import load_postgres
-from connectors.sql_access import ConnectionLost, DatabaseAddress
+from connectors.postgres_reader import quoted, reader_of
+from connectors.postgres_text import BYTEA, KINDS, PostgresColumn, finished_by_duckdb, written_by_server
+from connectors.sql_access import ConnectionLost
 from connectors.sql_changes import Kind
-from connectors.sql_tables import Counted, Piece, Place, SqlTable
+from connectors.sql_pieces import Counted, Piece, Place
+from connectors.sql_tables import SqlTable
 from connectors.sql_values import BinaryColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Numbers of PostgreSQL's own types; a domain is described by what it rests on.
-_BYTEA, _JSON_LIKE = 17, (1009, 1015)
-_WHOLE, _NUMERIC, _FLOATS, _MONEY = (20, 21, 23, 26), 1700, (700, 701), 790
-_DATE, _LOCAL, _MOMENT = 1082, 1114, 1184
 _PLAIN_TABLES = ("r", "m")
 _XIDS_APART_MAX = 2**30
-_SESSION = """
-    set local timezone = 'Asia/Ho_Chi_Minh'; set local datestyle = 'ISO, YMD'; set local extra_float_digits = 3;
-    set local intervalstyle = 'iso_8601'
-"""
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,28 @@ class PostgresTable(SqlTable):
             ).scalar()
         return found or super()._from()
 
+    def _check_columns(self) -> None:
+        super()._check_columns()
+        # Now, and not when a piece is read: readers have threads of their own, the leading connection has one.
+        columns = [self._column(name) for name in self.names]
+        self._written: list[sa.ColumnElement[Any]] = [
+            sa.literal_column(written_by_server(column)).label(column.name) for column in columns
+        ]
+        self._finished = [finished_by_duckdb(column) for column in columns]
+
+    def _column(self, name: str) -> PostgresColumn:
+        code = self.columns[name]
+        if code == BYTEA:
+            raise BinaryColumn(name, where=f"{self.address.key(self.key)} ({self.address.shown})")
+        quoted_name = self.connection.dialect.identifier_preparer.quote(name)
+        return PostgresColumn(name, quoted_name, code, code in self._arrays, name in self.moments)
+
+    @cached_property
+    def _arrays(self) -> frozenset[int]:
+        with self.telling():
+            found = self.connection.exec_driver_sql("select oid::bigint from pg_type where typcategory = 'A'")
+            return frozenset(found.scalars())
+
     @cached_property
     def _relation(self) -> _Relation | None:
         if self.source.query is not None:
@@ -80,10 +96,7 @@ class PostgresTable(SqlTable):
 
     def _kind_of_changed(self) -> Kind:
         code = self.columns[str(self.source.changed)]
-        if code in (*_WHOLE, _NUMERIC, *_FLOATS):
-            return "number"
-        kinds: dict[int | None, Kind] = {_MOMENT: "moment", _LOCAL: "local", _DATE: "date"}
-        return kinds.get(code, "text")
+        return "text" if code is None else KINDS.get(code, "text")
 
     def estimate(self) -> int:
         """What the planner expects: no row is read."""
@@ -152,7 +165,7 @@ class PostgresTable(SqlTable):
             count = min(self.settings.connections, len(pieces))
             self._readers: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
             for _ in range(count):
-                self._readers.put(open_readers.enter_context(self._reader(snapshot)))
+                self._readers.put(open_readers.enter_context(reader_of(self.address, snapshot)))
             if pieces[0].is_stream:
                 yield from super().read(pieces)
             else:
@@ -209,121 +222,18 @@ class PostgresTable(SqlTable):
             remedy="pull again: what was read before is kept where the table allows it",
         )
 
-    @contextlib.contextmanager
-    def _reader(self, snapshot: str) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB that sees the server as `snapshot` shows it."""
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": 1,
-            "autoinstall_known_extensions": False,
-            "allow_persistent_secrets": False,
-        }
-        with duckdb.connect(config=config) as connection:
-            load_postgres(connection)
-            try:
-                connection.execute(_secret_sql(self.address))
-                connection.execute(
-                    f"attach {_quoted(_options(self.address.url))} as source (type postgres, read_only, secret source)"
-                )
-                connection.execute("begin")
-                entering = f"set transaction snapshot {_quoted(snapshot)}; {_SESSION}"
-                connection.execute(f"call postgres_execute('source', {_quoted(entering)})")
-            except duckdb.Error:
-                raise self._not_entered() from None
-            try:
-                yield connection
-            finally:
-                # Left to its destructor, a rollback that finds the server gone ends the whole process.
-                with contextlib.suppress(duckdb.Error):
-                    connection.execute("rollback")
-
-    def _not_entered(self) -> ConnectionLost:
-        return ConnectionLost(
-            "a further connection to the database was refused",
-            where=self.address.shown,
-            remedy="lower connections in [database], or ask the agency for more of them",
-        )
-
     def _reading(self, piece: Piece) -> str:
-        columns = ", ".join(self._finished(name) for name in self.names)
-        return f"select {columns} from postgres_query('source', {_quoted(self._sql(self._in_text(piece)))})"
+        columns = ", ".join(self._finished)
+        return f"select {columns} from postgres_query('source', {quoted(self._sql(self._in_text(piece)))})"
 
     def _in_text(self, piece: Piece) -> "sa.Select[Any]":
-        written: list[sa.ColumnElement[Any]] = [
-            sa.literal_column(self._written(name)).label(name) for name in self.names
-        ]
-        return self.select(*written).where(piece.where).limit(piece.limit)
+        return self.select(*self._written).where(piece.where).limit(piece.limit)
 
     def _sql(self, statement: "sa.Select[Any]") -> str:
-        text = str(statement.compile(self.connection, compile_kwargs={"literal_binds": True}))
+        text = str(statement.compile(dialect=self.connection.dialect, compile_kwargs={"literal_binds": True}))
         # Written for a driver that takes parameters, where a percent sign is doubled.
         return text.replace("%%", "%")
-
-    def _written(self, name: str) -> str:
-        """SQL of the server: the column as text, every digit of it."""
-        column, code = self.connection.dialect.identifier_preparer.quote(name), self.columns[name]
-        match code:
-            case 17:
-                raise BinaryColumn(name, where=f"{self.address.key(self.key)} ({self.address.shown})")
-            case 700 | 701:
-                return f"case when {column}::text like '%e%' then {column}::text::numeric::text else {column}::text end"
-            case 790:
-                return f"{column}::numeric::text"
-            case 1114 if name in self.moments:
-                return f"({column} at time zone 'Asia/Ho_Chi_Minh')::text"
-        is_array = code is not None and code in self._arrays
-        return f"array_to_json({column})::text" if is_array else f"{column}::text"
-
-    @cached_property
-    def _arrays(self) -> frozenset[int]:
-        with self.telling():
-            return frozenset(
-                self.connection.exec_driver_sql("select oid::bigint from pg_type where typcategory = 'A'").scalars()
-            )
-
-    def _finished(self, name: str) -> str:
-        """SQL of DuckDB: the server's text as the contract likes it."""
-        column, code = f'"{name.replace(chr(34), chr(34) * 2)}"', self.columns[name]
-        if code in (_NUMERIC, *_FLOATS, _MONEY):
-            return (
-                f"case when contains({column}, '.') then rtrim(rtrim({column}, '0'), '.') else {column} end as {column}"
-            )
-        if code == _MOMENT or (code == _LOCAL and name in self.moments):
-            written = f"replace({column}, ' ', 'T')"
-            return f"case when ends_with({column}, '+07') then {written} || ':00' else {written} end as {column}"
-        if code == _LOCAL:
-            # Many databases keep a plain date as its midnight.
-            midnight = f"case when ends_with({column}, ' 00:00:00') then left({column}, -9) else replace({column}, ' ', 'T') end"
-            return f"{midnight} as {column}"
-        return column
 
 
 def _condition(sql: str) -> sa.ColumnElement[bool]:
     return sa.literal_column(sql, sa.Boolean())
-
-
-def _secret_sql(address: DatabaseAddress) -> str:
-    """User and password as a secret of this connection: no error message repeats a secret."""
-    url = address.url
-    given = {
-        "host": url.host,
-        "port": url.port,
-        "user": url.username,
-        "password": url.password,
-        "database": url.database,
-    }
-    said = ", ".join(f"{name} {_quoted(str(value))}" for name, value in given.items() if value is not None)
-    return f"create temporary secret source (type postgres, {said})"
-
-
-def _options(url: sa.URL) -> str:
-    """The options behind the address (sslmode, …) as libpq reads them."""
-
-    def escaped(value: str | tuple[str, ...]) -> str:
-        text = value if isinstance(value, str) else ",".join(value)
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-    return " ".join(f"{name}={escaped(value)}" for name, value in url.query.items())
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

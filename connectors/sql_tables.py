@@ -5,13 +5,10 @@ A piece is a range of `range_column`. Without one the rows come as one stream, w
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import sqlalchemy as sa
 
 from common.errors import ConfigurationError, SourceError
@@ -19,55 +16,14 @@ from connectors.mapping import Mapping, unknown_names
 from connectors.source import FILE_FIELDS, PULLED_AT, Database, DatasetSource
 from connectors.sql_access import DatabaseAddress, telling
 from connectors.sql_changes import Changes, Kind, changes_of, kind_of
+from connectors.sql_pieces import Counted, Piece, Place, is_key, key_of, written_key
 from connectors.sql_values import text_table
 from contracts.loader import Dataset
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_KEYS: dict[str, Any] = {
-    "int": int,
-    "Decimal": Decimal,
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "str": str,
-}
 _NAMES_SHOWN = 60
-
-
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a walk goes on: the cursor of a page."""
-
-    by: Literal["keys", "blocks", "stream", "changes"]
-    after: str = ""
-    """The last key read, the next block, or how many pages."""
-    state: str = ""
-    """The state of the database in which the walk began, where the database can name it."""
-
-    @property
-    def cursor(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-
-def place_of(cursor: str | None) -> Place | None:
-    return None if cursor is None else msgspec.json.decode(cursor, type=Place)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a table that one query reads; `next` is where the walk goes on after it, None behind the last."""
-
-    where: sa.ColumnElement[bool]
-    next: Place | None
-    is_stream: bool = False
-    limit: int | None = None
-
-
-@dataclass(frozen=True)
-class Counted:
-    rows: int
-    undated: int
-    """Rows that do not say, or not legibly, when they changed."""
 
 
 class SqlTable:
@@ -91,7 +47,7 @@ class SqlTable:
         self.key = f"datasets.{contract.name}.{'table' if source.query is None else 'query'}"
         self.from_ = self._from()
         self.columns = self._described()
-        self._check_names()
+        self._check_columns()
 
     def _from(self) -> str:
         """SQL: the table, quoted as the database wants it, or the query in brackets."""
@@ -124,7 +80,7 @@ class SqlTable:
         codes = [each[1] if isinstance(each[1], int) else None for each in described]
         return dict(zip(names, codes, strict=True))
 
-    def _check_names(self) -> None:
+    def _check_columns(self) -> None:
         """Names in the source file that no column has, and columns it does not know, before a row is read."""
         for key, names in self._named().items():
             if not any(name in self.columns for name in names):
@@ -242,25 +198,25 @@ class SqlTable:
         """Ranges of about `fetch_rows` rows; rows without a key are in the first."""
         key: sa.ColumnElement[Any] = sa.column(str(self.source.range_column))
         bounds, state = self._bounds(key, place), self.state() if place is None else place.state
-        lower: sa.ColumnElement[bool] | None = None if place is None else key > _key(place.after)
+        lower: sa.ColumnElement[bool] | None = None if place is None else key > key_of(place.after)
         pieces = []
         for bound in bounds:
             upper = key <= bound
             where = sa.or_(upper, key.is_(None)) if lower is None else sa.and_(lower, upper)
-            pieces.append(Piece(sa.and_(self.wanted, where), Place("keys", _written(bound), state)))
+            pieces.append(Piece(sa.and_(self.wanted, where), Place("keys", written_key(bound), state)))
             lower = key > bound
         rest = [self.wanted] if lower is None else [self.wanted, lower]
         return [*pieces, Piece(sa.and_(*rest), None)]
 
     def _bounds(self, key: sa.ColumnElement[Any], place: Place | None) -> list[Any]:
         where = f"datasets.{self.contract.name}.range_column"
-        left = [self.wanted, key.is_not(None)] + ([key > _key(place.after)] if place is not None else [])
+        left = [self.wanted, key.is_not(None)] + ([key > key_of(place.after)] if place is not None else [])
         numbered = self.select(key, sa.func.row_number().over(order_by=key).label("row_no")).where(*left)
         inside = numbered.subquery("numbered")
         every = sa.select(inside.c[0]).where(inside.c.row_no % self.fetch_rows == 0).order_by(inside.c.row_no)
         with self.telling(where):
             bounds = list(dict.fromkeys(self.connection.execute(every).scalars()))
-        if any(type(bound).__name__ not in _KEYS for bound in bounds):
+        if not all(map(is_key, bounds)):
             raise ConfigurationError(
                 f"the column {self.source.range_column} has no ranges",
                 where=self.address.key(where),
@@ -313,16 +269,6 @@ class SqlTable:
         inspector = sa.inspect(self.connection.engine)
         schema = self.source.table.rpartition(".")[0].strip('"') if self.source.table else ""
         return _listed([*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)])
-
-
-def _written(key: object) -> str:
-    text = key.isoformat() if isinstance(key, date) else str(key)
-    return f"{type(key).__name__}:{text}"
-
-
-def _key(written: str) -> Any:
-    kind, _, text = written.partition(":")
-    return _KEYS[kind](text)
 
 
 def _listed(names: Sequence[str]) -> str:
