@@ -20,6 +20,7 @@ from connectors.http import Refused, RegistryClient, Unreachable
 from connectors.landing import Landing
 from connectors.manifests import PullManifest, finished_pulls
 from connectors.outcome import PullOutcome, failed, landed
+from connectors.reading import Reading, reading_of
 from connectors.source import Rest, Source, access_of
 from connectors.walk import SavedPage, Walk
 from contracts.loader import Dataset
@@ -47,7 +48,8 @@ async def pull_rest(
 ) -> list[PullOutcome]:
     """Land `wanted` over HTTP. A dataset the source file does not describe is recorded as not offered."""
     access = access_of(settings.registries[source.registry], source.rest or Rest())
-    async with RegistryClient(access, source.registry, clock=clock, rest=source.rest) as client:
+    described = None if source.is_default_profile else source.rest
+    async with RegistryClient(access, source.registry, clock=clock, rest=described) as client:
         pull = _RestPull(settings.data, source, access, client, clock, progress, Start(since, full))
         return await pull.run(wanted)
 
@@ -112,6 +114,7 @@ class _RestPull:
         if self._down is not None:
             raise self._down
         finished = self._finished(contract)
+        reading = self._reading(contract)
         plan = plan_pull(
             self._source,
             contract,
@@ -121,8 +124,8 @@ class _RestPull:
             since=self._start.since,
             full=self._start.full,
             now=self._clock(),
-            asks_for_changes=self._asks_for_changes(contract),
-            pages_may_shift=self._paging_kind(contract) not in ("cursor", "none"),
+            asks_for_changes=reading.incremental.param is not None,
+            pages_may_shift=reading.paging.kind not in ("cursor", "none"),
         )
         draft = open_draft(self._data, plan, finished, self._clock())
         first = draft.walk(1)
@@ -194,13 +197,8 @@ class _RestPull:
             remedy="tell the agency; what was landed before stays in force",
         )
 
-    def _asks_for_changes(self, contract: Dataset) -> bool:
-        rest, own = self._source.rest or Rest(), self._source.datasets[contract.name]
-        return (own.incremental or rest.incremental).param is not None
-
-    def _paging_kind(self, contract: Dataset) -> str:
-        rest, own = self._source.rest or Rest(), self._source.datasets[contract.name]
-        return (own.paging or rest.paging).kind
+    def _reading(self, contract: Dataset) -> Reading:
+        return reading_of(self._source.rest, self._address, contract.name, self._source.datasets[contract.name])
 
     def _is_listed(self, contract: Dataset) -> bool:
         is_asked_for = self._access.datasets is None or contract.name in self._access.datasets
