@@ -40,8 +40,17 @@ $(VENV)/.made: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+# What the benchmarks compare with is not part of the environment: it is laid over it for the occasion.
+benchmark: .venv
+	$(BIN)/uv pip install --quiet --require-hashes -r benchmarks/requirements.lock
+	$(BIN)/python -m benchmarks.landing --write
+	$(BIN)/python -m benchmarks.claims --write
+	$(BIN)/python -m benchmarks.spreadsheets --write
+	$(BIN)/python -m benchmarks.databases --write
+
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --group benchmark -c requirements.lock -o benchmarks/requirements.lock
 
 docs: .venv
 	$(BIN)/python -m contracts.reference docs/contract-reference.md
