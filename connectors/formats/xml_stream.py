@@ -118,7 +118,7 @@ class StreamParser:
         self._window += chunk
         self.fed += len(chunk)
         self._parse(chunk, False)
-        at = self._parser.CurrentByteIndex
+        at = max(self._parser.CurrentByteIndex, self._base)
         if self.fed - at > _TOKEN_BYTES_MAX:
             raise self._refused("a single tag or comment is longer than any real one")
         return self._let_go(at if self.keep is None else min(at, self.keep))

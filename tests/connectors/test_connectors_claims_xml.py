@@ -142,6 +142,12 @@ def test_a_certificate_carries_what_is_asked_of_the_visit_of_its_hoso() -> None:
     assert "XML1.DIA_CHI" not in rows["XML11"][0]
 
 
+def test_where_no_kind_is_named_every_one_is_delivered_but_the_care_records() -> None:
+    files = [made.file_hoso("XML1", one_visit()), made.file_hoso("XML6", HIV), made.file_hoso("XML15", LAO)]
+    content = made.envelope(made.hoso(*files, made.file_hoso("XML7", made.inner("XML7", made.DISCHARGE))))
+    assert set(read(content, {})) == set(read(content, {None: ("MA_LK",)})) == {"XML1", "XML7"}
+
+
 def test_a_certificate_of_another_visit_takes_no_name() -> None:
     stray = made.inner("XML11", made.SICK_LEAVE | {"MA_LK": "LK-KHAC"})
     content = made.envelope(made.hoso(made.file_hoso("XML1", one_visit()), made.file_hoso("XML11", stray)))
@@ -159,6 +165,23 @@ def test_days_and_digits_are_reckoned_where_they_are_asked_for() -> None:
     )
     row = read(made.envelope(made.hoso(made.file_hoso("XML7", inner))), {"XML7": wanted})["XML7"][0]
     assert [row[name] for name in wanted] == ["5", None, None, "0001", None]
+
+
+@pytest.mark.parametrize(
+    ("amount", "whole"),
+    [
+        ("97200.50", "97201"),
+        ("97200.49", "97200"),
+        ("-0.50", "-1"),
+        ("97200.00", "97200"),
+        ("97200", "97200"),
+        ("97.200đ", "97.200đ"),
+        ("", None),
+    ],
+)
+def test_an_amount_is_rounded_to_the_nearest_dong_and_what_is_no_number_stays(amount: str, whole: str | None) -> None:
+    content = made.envelope(made.hoso(made.file_hoso("XML1", one_visit(T_BHTT=amount))))
+    assert read(content, {"XML1": ("_whole.T_BHTT",)})["XML1"][0]["_whole.T_BHTT"] == whole
 
 
 @pytest.mark.parametrize(
