@@ -35,6 +35,19 @@ def test_every_row_is_landed_once_however_the_table_is_read(
     assert outcome.pages > 10
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_keys_beyond_four_bytes_below_zero_and_missing_are_in_some_range(
+    scheme: str, database: PostgresDatabase, tmp_path: Path
+) -> None:
+    make_book(database, 1000)
+    database.run("alter table so_thu add khoa numeric(15); update so_thu set khoa = (id - 500) * 10000000000")
+    database.run("update so_thu set khoa = null where id % 50 = 0")
+    settings = settings_of(database, tmp_path, url=scheme, range_column="khoa")
+    assert (pull(settings).rows_landed, landed(settings)) == (1000, database.run(HELD))
+    database.run("alter table so_thu alter khoa type bigint")
+    assert pull(settings, at=NOW + timedelta(hours=1), full=True).rows_received == 1000
+
+
 def test_an_empty_table_is_a_pull_without_rows(database: PostgresDatabase, tmp_path: Path) -> None:
     make_book(database, 0)
     outcome = pull(settings_of(database, tmp_path, changed="cap_nhat"))

@@ -1,5 +1,6 @@
 """A pull from a database that was cut off keeps what it read; what changed in between is read once more."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from postgres_server import PostgresDatabase, PostgresServer, serving
 
 from common.errors import SourceError
 from common.settings import Settings
+from connectors.pull import pull_registry
 
 SCRIPT = Path(__file__).with_name("pull_database_in_a_process.py")
 ROOT = Path(__file__).parents[2]
@@ -117,6 +119,24 @@ def test_the_mark_of_an_interrupted_pull_is_not_later_than_its_first_start(
     second = pull(settings, at=NOW + timedelta(hours=2))
     assert second.rows_received == 2
     assert in_force(settings) == database.run(HELD)
+
+
+def test_a_pull_nobody_waits_for_any_more_ends_at_its_next_page(database: PostgresDatabase, tmp_path: Path) -> None:
+    make_book(database, 3000)
+    settings = settings_of(database, tmp_path)
+
+    async def give_up() -> None:
+        loop = asyncio.get_running_loop()
+        waiting = asyncio.current_task()
+        assert waiting is not None
+        watching = Watching(300, lambda: loop.call_soon_threadsafe(waiting.cancel))
+        await pull_registry(settings, "insurance", datasets=["payment"], clock=lambda: NOW, progress=watching)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(give_up())
+    assert 3 <= len(pages(settings)) < 25
+    assert pull(settings).rows_landed == 3000
+    assert landed(settings) == database.run(HELD)
 
 
 def test_a_table_written_anew_in_between_is_read_from_its_beginning(database: PostgresDatabase, tmp_path: Path) -> None:
