@@ -36,12 +36,15 @@ class Zygote:
     ) -> None:
         self._process.communicate(timeout=30)
 
-    def pull(self, drop: Drop, *, at_change: int = 0, after_seconds: float = 0.0) -> int:
-        """Pull `taxpayer` and what else the drop has; 0: it came to its end, 9: it was killed."""
+    def pull(self, drop: Drop, *, at_change: int = 0, of: str = "", after_seconds: float = 0.0) -> int:
+        """Pull `taxpayer` and what else the drop has; 0: it came to its end, 9: it was killed.
+
+        `at_change` counts changes to files whose path has `of` in it.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         datasets = ["taxpayer"] + (["revenue"] if "revenue" in drop.more else [])
-        order = [str(drop.folder), str(drop.home), dict(drop.files), drop.more, datasets, at_change, after_seconds]
+        order = [str(drop.folder), str(drop.home), dict(drop.files), drop.more, datasets, at_change, of, after_seconds]
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
@@ -51,7 +54,6 @@ def _serve() -> None:
     # Loaded once, used by every fork; nothing of it starts a thread before it is used.
     import paramiko  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-
 
     for line in sys.stdin:
         child = os.fork()
@@ -64,11 +66,11 @@ def _serve() -> None:
 
 
 def _pull(order: list[Any]) -> None:
-    folder, home, files, more, datasets, at_change, after_seconds = order
+    folder, home, files, more, datasets, at_change, of, after_seconds = order
     drop = Drop(Path(folder), Path(home), files, more)
     settings = drop.settings
     if at_change:
-        _die_at(at_change)
+        _die_at(at_change, of)
     if after_seconds:
         # The default action of this signal ends the process on the spot, as SIGKILL does.
         signal.setitimer(signal.ITIMER_REAL, after_seconds)
@@ -76,12 +78,12 @@ def _pull(order: list[Any]) -> None:
     drop.pull_with(settings, *datasets)
 
 
-def _die_at(change: int) -> None:
+def _die_at(change: int, of: str) -> None:
     seen = 0
 
     def count(event: str, args: tuple[Any, ...]) -> None:
         nonlocal seen
-        if event not in _CHANGES or (event == "open" and not _is_writing(args)):
+        if event not in _CHANGES or (event == "open" and not _is_writing(args)) or of not in str(args[0]):
             return
         seen += 1
         if seen == change:
