@@ -230,7 +230,7 @@ def _begin(socket_of_a_registry: tuple[Address, str], paging: str, skew: int, by
 
 @pytest.mark.parametrize("paging", PAGING)
 @given(lived=nights(EDITS), skew=st.sampled_from([0, -20, 20]), by_key=st.booleans())
-@settings(max_examples=12, deadline=None, phases=PHASES, suppress_health_check=UNHURRIED)
+@settings(max_examples=10, deadline=None, phases=PHASES, suppress_health_check=UNHURRIED)
 def test_after_a_quiet_pull_what_is_landed_is_what_the_registry_holds(
     socket_of_a_registry: tuple[Address, str], paging: str, lived: list[dict[str, Any]], skew: int, by_key: bool
 ) -> None:
@@ -248,7 +248,7 @@ def test_after_a_quiet_pull_what_is_landed_is_what_the_registry_holds(
 
 @pytest.mark.parametrize("paging", PAGING)
 @given(lived=nights(ERASURES), by_key=st.booleans())
-@settings(max_examples=8, deadline=None, phases=PHASES, suppress_health_check=UNHURRIED)
+@settings(max_examples=6, deadline=None, phases=PHASES, suppress_health_check=UNHURRIED)
 def test_after_a_full_pull_what_was_erased_or_renamed_without_a_word_is_gone(
     socket_of_a_registry: tuple[Address, str], paging: str, lived: list[dict[str, Any]], by_key: bool
 ) -> None:
