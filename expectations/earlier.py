@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from common.files import DataFolder, read_json
-from contracts.loader import Dataset, all_datasets
-from contracts.set_aside import outstanding_query
-from expectations.deliveries import finished_deliveries
+from contracts.loader import Dataset, all_datasets, dataset
+from contracts.reasons import in_vietnamese
+from expectations.aside import outstanding_in
 
 _RUNS_SHOWN = 14
 
@@ -33,6 +33,10 @@ class AsideReason:
     dataset: str
     reason: str
     records: int
+
+    @property
+    def reason_vi(self) -> str:
+        return in_vietnamese(self.reason, dataset(*self.dataset.split(".")))
 
 
 def earlier_runs(data: DataFolder, before: str) -> tuple[list[EarlierRun], list[str]]:
@@ -65,19 +69,18 @@ def aside_reasons(data: DataFolder) -> list[AsideReason]:
 
     Reasons name a field and what was expected of it, never the value.
     """
-    found = [row for dataset in all_datasets() for row in _aside_reasons(data, dataset)]
+    found = [row for contract in all_datasets() for row in _aside_reasons(data, contract)]
     return sorted(found, key=lambda row: (-row.records, row.dataset, row.reason))
 
 
-def _aside_reasons(data: DataFolder, dataset: Dataset) -> Sequence[AsideReason]:
+def _aside_reasons(data: DataFolder, contract: Dataset) -> Sequence[AsideReason]:
     import duckdb
 
-    offered = [found.as_finished for found in finished_deliveries(data, dataset) if found.is_offered]
-    outstanding = outstanding_query(dataset, offered)
+    outstanding = outstanding_in(data, contract)
     if outstanding is None:
         return []
     rows = duckdb.execute(f"""
         select reason, count(*)
         from (select unnest(list_distinct(reasons)) as reason from ({outstanding}) where is_newest)
         group by reason""").fetchall()
-    return [AsideReason(dataset.full_name, reason, records) for reason, records in rows]
+    return [AsideReason(contract.full_name, reason, records) for reason, records in rows]

@@ -95,6 +95,8 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
     stale: Mapping[str, str] | Sequence[str] = ()
+    feedback: Sequence[str] = ()
+    """Registries with a feedback file in `feedback/`."""
 
     def as_json(self) -> dict[str, Any]:
         """The record as JSON knows it: dates in ISO form, tuples as lists."""

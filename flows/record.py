@@ -15,6 +15,7 @@ from common.errors import DoiChieuError, Exit
 from connectors.manifests import finished_pulls
 from connectors.pull import PullOutcome
 from contracts.loader import Dataset, all_datasets
+from expectations.feedback import write_feedback
 from expectations.record import LinkageFigures, RuleFigures, RunRecord, SourceFigures
 from expectations.report import write_report
 from expectations.verdicts import Verdict, write_verdicts
@@ -112,9 +113,10 @@ def exit_code_of(outcomes: Sequence[PullOutcome]) -> Exit:
 
 
 def write_run_report(log: RunLog, watch: Watch) -> RunOutcome:
-    """Write verdicts, report page and report figures; returns what the caller is told."""
+    """Write verdicts, feedback files, report page and report figures; returns what the caller is told."""
     data = watch.settings.data
     write_verdicts(data, log.run, log.verdicts)
+    feedback = write_feedback(data, log.run)
     sources = [found for contract in all_datasets() if (found := _source(contract, log, watch)) is not None]
     rules = [] if log.build is None else log.build.rules
     linkage = {} if log.build is None else log.build.linkage
@@ -136,6 +138,7 @@ def write_run_report(log: RunLog, watch: Watch) -> RunOutcome:
         versions=_versions(),
         paths={"data": str(data.root)} | ({} if folder is None else {"published": str(folder)}),
         stale={} if log.inputs is None else dict(log.inputs.stale),
+        feedback=feedback,
     )
     return RunOutcome(
         run=log.run,
