@@ -1,7 +1,7 @@
 """`init`: writes a configuration ready to edit."""
 
 from importlib.resources import files
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, answer, example, plain
 from common.errors import ConfigurationError
 from common.files import write_atomically
 from common.settings import REGISTRIES
+
+if TYPE_CHECKING:
+    from contracts.loader import Dataset, Field
 
 _TITLES = {
     "investment": "đăng ký kinh doanh và dự án đầu tư · business registration and investment projects",
@@ -59,13 +62,33 @@ def init(
 
 
 def source_notes(registry: str) -> str:
-    """What stands in a fresh source file: nothing but notes."""
+    """What stands in a fresh source file: notes, and an example of each kind of source, all of it commented."""
     from contracts.loader import load_contracts
 
-    datasets = "\n".join(
-        f"#   {found.name} ({', '.join(found.key)}) – {found.title_vi}" for found in load_contracts()[registry].values()
+    datasets = "\n".join(_dataset_notes(found) for found in load_contracts()[registry].values())
+    return _template("source.toml").format(
+        registry=registry, upper=registry.upper(), title=_TITLES[registry], datasets=datasets
     )
-    return _template("source.toml").format(registry=registry, title=_TITLES[registry], datasets=datasets)
+
+
+def _dataset_notes(dataset: "Dataset") -> str:
+    lines = [
+        "",
+        f"# {dataset.name} ({', '.join(dataset.key)}) – {dataset.title_vi}",
+        f"#[datasets.{dataset.name}]",
+        f'#path = "{dataset.name}"  # REST',
+        f'#table = "{dataset.name}"  # CSDL · database',
+        "#ignore = []",
+        f"#[datasets.{dataset.name}.fields]",
+        *(_field_notes(field) for field in dataset.fields),
+    ]
+    return "\n".join(lines)
+
+
+def _field_notes(field: "Field") -> str:
+    role = "bắt buộc · required" if field.is_required else "có thể trống · may be empty"
+    listed = f" {'|'.join(field.valid_values)}" if field.valid_values else ""
+    return f'#{field.name} = "{field.name}"  # {field.title_vi}: {field.type}{listed}, {role}'
 
 
 def _template(name: str) -> str:

@@ -152,13 +152,13 @@ def _shown(check: "DatasetCheck") -> list["RenderableType"]:
     parts: list[RenderableType] = []
     if check.look.records:
         records = [_masked(check, record.values) for record in check.look.records]
-        columns = ["Trường\nField", *(f"Bản ghi {number}" for number in range(1, len(records) + 1))]
+        columns = ["Trường\nField", *(f"Bản ghi {number}\nRecord {number}" for number in range(1, len(records) + 1))]
         lines = [[field, *(record[field] for record in records)] for field in records[0]]
         if any(record.reasons for record in check.look.records):
             reasons = ("; ".join(record.reasons) or "vào kho · landed" for record in check.look.records)
             lines.append(["→", *reasons])
         parts.append(table(title, columns, lines))
-    if said:
+    if said and check.status != "not_offered":
         heading = [] if check.look.records else [title]
         parts.append(plain("\n".join(heading + [f"  {line}" for line in said])))
     return parts

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from common.errors import SourceError
 from common.settings import RegistrySettings, Settings
 from connectors.http import Refused, RegistryClient, Unreachable
-from connectors.manifests import PullManifest, finished_pulls
+from connectors.manifests import PullManifest, finished_pulls, next_start
 from connectors.mapping import Mapping as FieldMapping
 from connectors.pull import registry_settings
 from connectors.reading import reading_of
@@ -69,20 +69,23 @@ async def check_registry(
     clock: Callable[[], datetime],
     datasets: Sequence[str] | None = None,
     shown: int = 0,
+    with_changes: bool = False,
 ) -> list[DatasetCheck]:
     """A few records of every dataset (or of `datasets`), taken through mapping and contract; nothing is landed.
 
-    At most 100 records (or `shown`, if that is more) of a dataset are asked for; the first `shown` come back. Faults that
-    may pass are tried twice only. Raises `ConfigurationError` for a registry or dataset nobody knows, a source file that is
+    At most 100 records (or `shown`, if that is more) of a dataset are asked for; the first `shown` come back.
+    `with_changes` asks REST sources for a page of what changed since the last pull, too: what is new stands there. Faults
+    that may pass are tried twice only. Raises `ConfigurationError` for a registry or dataset nobody knows, a source file that is
     wrong, or a secret that is not there.
     """
     access = registry_settings(settings, registry)
     source = source_of(settings, registry)
     contracts = [dataset(registry, name) for name in datasets or load_contracts()[registry]]
     listed = [each for each in contracts if access.datasets is None or each.name in access.datasets]
-    check = _Check(settings, source, clock(), shown)
+    check = _Check(settings, source, clock(), shown, with_changes)
     looks = {"rest": check.rest, "files": check.files, "database": check.database}
-    found = {each.name: replace(check.known(each), status="not_offered") for each in listed}
+    undescribed = "the source file does not describe it"
+    found = {each.name: replace(check.known(each), status="not_offered", notes=(undescribed,)) for each in listed}
     for via, look in looks.items():
         chosen = [each for each in listed if each.name in source.datasets and source.via_of(each.name) == via]
         if chosen:
@@ -93,8 +96,9 @@ async def check_registry(
 class _Check:
     """One call of `check_registry`: what its datasets share."""
 
-    def __init__(self, settings: Settings, source: Source, now: datetime, shown: int) -> None:
-        self._settings, self._source, self._now, self._shown = settings, source, now, shown
+    def __init__(self, settings: Settings, source: Source, now: datetime, shown: int, with_changes: bool) -> None:
+        self._settings, self._source, self._now = settings, source, now
+        self._shown, self._with_changes = shown, with_changes
 
     def known(self, contract: Dataset) -> DatasetCheck:
         finished = self._finished(contract)
@@ -144,6 +148,7 @@ class _Check:
             if down:
                 raise down[0]
             page = await client.fetch_page(contract.name, limit=max(_SAMPLE, self._shown), of=described)
+            rows = _joined(page.rows, await self._changed(contract, client, access))
         except Refused as fault:
             is_absent = fault.status == 404 and not any(pull.offered for pull in self._finished(contract))
             return replace(known, status="not_offered" if is_absent else "failed", error=str(fault))
@@ -153,7 +158,17 @@ class _Check:
         paging = reading_of(self._source.rest, access.base_url or "", contract.name, described).paging
         following = "further pages follow" if page.next_cursor is not None else "this is the last page"
         said = f"paging {paging.kind}: {following}"
-        return await asyncio.to_thread(self._judged, contract, page.rows, total=page.total, notes=[said])
+        return await asyncio.to_thread(self._judged, contract, rows, total=page.total, notes=[said])
+
+    async def _changed(self, contract: Dataset, client: RegistryClient, access: RegistrySettings) -> bytes:
+        """A page of what changed since the last pull, where the source can be asked for that."""
+        since = next_start(self._finished(contract), overlap_minutes=access.overlap_minutes)
+        described = self._source.datasets[contract.name]
+        asking = reading_of(self._source.rest, access.base_url or "", contract.name, described).incremental
+        if not self._with_changes or since is None or asking.param is None:
+            return b"[]"
+        page = await client.fetch_page(contract.name, limit=_SAMPLE, updated_since=since, of=described)
+        return page.rows
 
     async def _another_answers(self, client: RegistryClient, asked: Sequence[Dataset]) -> bool:
         """Asked alone, a dataset has no neighbour to show that the registry itself is well."""
@@ -203,6 +218,12 @@ class _Check:
 
     def _finished(self, contract: Dataset) -> list[PullManifest]:
         return finished_pulls(self._settings.data, contract.registry, contract.name)
+
+
+def _joined(first: bytes, second: bytes) -> bytes:
+    """Two JSON arrays as one, their records untouched."""
+    inner = [array.strip()[1:-1].strip() for array in (first, second)]
+    return b"[" + b",".join(filter(None, inner)) + b"]"
 
 
 def _left_alone(why: Mapping[str, int], unfinished: int, others: Mapping[str, int]) -> list[str]:

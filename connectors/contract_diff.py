@@ -57,7 +57,7 @@ async def diff_registry(
     A dataset that cannot be read has its error in `check`. Raises `ConfigurationError` as `check_registry` does.
     """
     source = source_of(settings, registry)
-    checks = await check_registry(settings, registry, clock=clock, datasets=datasets)
+    checks = await check_registry(settings, registry, clock=clock, datasets=datasets, with_changes=True)
     return [_diff(settings, source, check) for check in checks]
 
 

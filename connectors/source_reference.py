@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
 from functools import cache
@@ -28,9 +29,14 @@ from connectors.source import (
     Rest,
     Sftp,
     Source,
+    packaged_sources,
 )
 
-HEADING = "## Every key"
+HEADING = "## Sources that come with the package"
+_PACKAGED = """\
+`extends = "NAME"` on the first line of a source file starts from one of them. What the file says is laid over it key by key;
+a field's mapping is replaced whole.
+"""
 _INTRODUCTION = """\
 Written from the model that reads source files, by `make docs`; a test fails when it is older than the model.
 Text that must not be empty has no default; a key left out means its default. Secrets stand outside the file.
@@ -58,14 +64,17 @@ _SIMPLE: dict[Any, str] = {str: "text", int: "whole number", float: "number", bo
 
 def reference() -> str:
     """The sections as Markdown, from `HEADING` on."""
-    return "\n".join([HEADING, "", _INTRODUCTION, _extends(), *(_section(*table) for table in _TABLES)]).rstrip() + "\n"
+    tables = [_section(*table) for table in _TABLES]
+    return "\n".join([HEADING, "", _PACKAGED, _packaged(), "## Every key", "", _INTRODUCTION, *tables]).rstrip() + "\n"
 
 
-def _extends() -> str:
-    return (
-        'Besides the keys below, `extends = "NAME"` on the first line starts from a source that comes with the package:'
-        " tables are laid over each other key by key, a field's mapping is replaced whole.\n"
-    )
+def _packaged() -> str:
+    rows = ["| NAME | Registry | Datasets | What it reads |", "| --- | --- | --- | --- |"]
+    for name, text in packaged_sources().items():
+        said = tomllib.loads(text)
+        datasets = ", ".join(said["datasets"])
+        rows.append(f"| `{name}` | {said['registry']} | {datasets} | {said['description']} |")
+    return "\n".join([*rows, ""])
 
 
 def _section(title: str, header: str, model: type[BaseModel]) -> str:
