@@ -6,6 +6,8 @@ from datetime import datetime
 from common.errors import ConfigurationError
 from common.settings import REGISTRIES, RegistrySettings, Settings
 from common.values import Progress
+from connectors.draft import finish_not_offered
+from connectors.manifests import finished_pulls
 from connectors.outcome import PullOutcome
 from connectors.rest_pull import pull_rest
 from connectors.source import Source, Via, source_of
@@ -31,22 +33,37 @@ async def pull_registry(
     Raises `ConfigurationError` for a registry or dataset nobody knows, a source file that is wrong, or a secret that is
     not there.
     """
-    registry_settings(settings, registry)
+    access = registry_settings(settings, registry)
     source = source_of(settings, registry)
     names = load_contracts()[registry] if datasets is None else datasets
     wanted = [dataset(registry, name) for name in names]
-    described = [contract for contract in wanted if contract.name in source.datasets]
-    found: dict[str, PullOutcome] = {}
+    offered = [
+        contract
+        for contract in wanted
+        if contract.name in source.datasets and (access.datasets is None or contract.name in access.datasets)
+    ]
+    found = {
+        contract.name: _not_offered(settings, source, contract, clock())
+        for contract in wanted
+        if contract not in offered
+    }
     for via in ("rest", "database", "files"):
-        chosen = [contract for contract in described if source.via_of(contract.name) == via]
-        undescribed = [contract for contract in wanted if contract not in described] if via == "rest" else []
-        if not chosen and not undescribed:
-            continue
-        outcomes = await _pull_via(
-            via, settings, source, chosen + undescribed, since=since, full=full, clock=clock, progress=progress
-        )
-        found.update({outcome.dataset: outcome for outcome in outcomes})
+        chosen = [contract for contract in offered if source.via_of(contract.name) == via]
+        if chosen:
+            outcomes = await _pull_via(
+                via, settings, source, chosen, since=since, full=full, clock=clock, progress=progress
+            )
+            found.update({outcome.dataset: outcome for outcome in outcomes})
     return [found[contract.name] for contract in wanted]
+
+
+def _not_offered(settings: Settings, source: Source, contract: Dataset, now: datetime) -> PullOutcome:
+    """A dataset that neither the configuration nor the source file lists."""
+    access = settings.registries[source.registry]
+    finished = finished_pulls(settings.data, contract.registry, contract.name)
+    address = access.base_url or str(source.path)
+    manifest = finish_not_offered(settings.data, contract, access, finished, now, address=address)
+    return PullOutcome(contract.registry, contract.name, "not_offered", pull=manifest.pull)
 
 
 async def _pull_via(

@@ -46,7 +46,7 @@ async def pull_rest(
     clock: Callable[[], datetime],
     progress: Progress,
 ) -> list[PullOutcome]:
-    """Land `wanted` over HTTP. A dataset the source file does not describe is recorded as not offered."""
+    """Land `wanted` over HTTP. A dataset answered with 404 while others answer is recorded as not offered."""
     access = access_of(settings.registries[source.registry], source.rest or Rest())
     described = None if source.is_default_profile else source.rest
     async with RegistryClient(access, source.registry, clock=clock, rest=described) as client:
@@ -92,8 +92,6 @@ class _RestPull:
             began = time.monotonic()
             self._progress.start(contract.full_name, None)
             try:
-                if not self._is_listed(contract):
-                    return self._not_offered(contract)
                 manifest = await self._pull(contract)
                 return replace(landed(manifest), seconds=time.monotonic() - began)
             except Refused as error:
@@ -199,10 +197,6 @@ class _RestPull:
 
     def _reading(self, contract: Dataset) -> Reading:
         return reading_of(self._source.rest, self._address, contract.name, self._source.datasets[contract.name])
-
-    def _is_listed(self, contract: Dataset) -> bool:
-        is_asked_for = self._access.datasets is None or contract.name in self._access.datasets
-        return is_asked_for and contract.name in self._source.datasets
 
     def _not_offered(self, contract: Dataset) -> PullOutcome:
         manifest = finish_not_offered(

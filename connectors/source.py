@@ -472,6 +472,7 @@ def load_source(path: Path, registry: str | None = None) -> Source:
             where=f"{path}: registry",
             remedy=f"name the right file in registries.{registry}.source",
         )
+    given = _with_absolute_secrets(given, path.resolve().parent)
     try:
         source = Source.model_validate({**given, "path": path})
     except ValidationError as error:
@@ -533,6 +534,15 @@ def _source_error(error: ValidationError, path: Path) -> ConfigurationError:
         where=str(path),
         remedy="correct the keys named; docs/sources.md describes every one of them",
     )
+
+
+def _with_absolute_secrets(given: Any, home: Path) -> Any:
+    """`{ file = "…" }` wherever a secret may stand; a path that is absolute stays."""
+    if isinstance(given, Mapping):
+        if set(given) == {"file"} and isinstance(given["file"], str):
+            return {"file": str(home / given["file"])}
+        return {key: _with_absolute_secrets(value, home) for key, value in given.items()}
+    return given
 
 
 def _with_absolute_paths(source: Source, home: Path) -> Source:
