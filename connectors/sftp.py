@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, cast
 import stamina
 import stamina.instrumentation
 
-from common.errors import ConfigurationError, SourceError
+from common.errors import SourceError
 from common.settings import RegistrySettings
 from connectors.inbox import Entry, changed
-from connectors.source import Sftp, read_secret
+from connectors.source import Sftp
+from connectors.ssh import logged_in
 
 if TYPE_CHECKING:
     import paramiko
@@ -213,51 +214,12 @@ class SftpFolder:
 
     def _connected(self) -> "paramiko.SFTPClient":
         if self._channel is None:
-            self._ssh = self._logged_in()
+            self._ssh = logged_in(self._sftp, self.address, seconds=self._access.timeout_seconds)
             self._channel = self._ssh.open_sftp()
             inner = self._channel.get_channel()
             assert inner is not None
             inner.settimeout(self._access.timeout_seconds)
         return self._channel
-
-    def _logged_in(self) -> "paramiko.SSHClient":
-        import paramiko
-
-        sftp, seconds = self._sftp, self._access.timeout_seconds
-        client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(_refuse_unknown(sftp))
-        try:
-            client.load_host_keys(str(sftp.known_hosts))
-        except OSError as error:
-            raise _not_vouched_for(sftp, f"known_hosts cannot be read: {error.strerror}") from error
-        try:
-            client.connect(
-                sftp.host,
-                sftp.port,
-                sftp.user,
-                read_secret(sftp.password, where="[files.sftp] password", address=f"sftp://{sftp.host}"),
-                key_filename=str(sftp.private_key) if sftp.private_key else None,
-                timeout=min(10.0, seconds),
-                banner_timeout=seconds,
-                auth_timeout=seconds,
-                allow_agent=False,
-                look_for_keys=False,
-            )
-        except paramiko.BadHostKeyException as error:
-            raise _not_vouched_for(sftp, f"the server shows another key, {_fingerprint(error.key)}") from error
-        except paramiko.AuthenticationException as error:
-            raise SourceError(
-                "the SFTP server does not let us in",
-                where=f"{self.address}, user {sftp.user}",
-                remedy="check user, password and private_key in [files.sftp]; the agency must know our public key",
-            ) from error
-        except FileNotFoundError as error:
-            raise ConfigurationError(
-                "the private key cannot be read",
-                where=f"[files.sftp] private_key = {sftp.private_key}",
-                remedy="correct the path, or make a key with `ssh-keygen -t ed25519` and send its .pub to the agency",
-            ) from error
-        return client
 
     def _hang_up(self) -> None:
         if self._ssh is not None:
@@ -314,27 +276,3 @@ def _exists(channel: "paramiko.SFTPClient", path: str) -> bool:
 
 def _entry(path: str, seen: "paramiko.SFTPAttributes") -> Entry:
     return Entry(path, seen.st_size or 0, datetime.fromtimestamp(seen.st_mtime or 0, UTC))
-
-
-def _refuse_unknown(sftp: Sftp) -> "paramiko.MissingHostKeyPolicy":
-    import paramiko
-
-    class Refuse(paramiko.MissingHostKeyPolicy):
-        def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-            raise _not_vouched_for(sftp, f"nobody has vouched for its host key {_fingerprint(key)}")
-
-    return Refuse()
-
-
-def _not_vouched_for(sftp: Sftp, what: str) -> ConfigurationError:
-    port = f"-p {sftp.port} " if sftp.port != 22 else ""
-    return ConfigurationError(
-        f"the SFTP server is not spoken to: {what}",
-        where=f"{sftp.host}:{sftp.port}, [files.sftp] known_hosts = {sftp.known_hosts}",
-        remedy=f"compare the fingerprint with the agency's by telephone, then "
-        f"`ssh-keyscan {port}{sftp.host} >> {sftp.known_hosts}`",
-    )
-
-
-def _fingerprint(key: "paramiko.PKey") -> str:
-    return f"{key.get_name()} {key.fingerprint}"
