@@ -1,6 +1,5 @@
 """PostgreSQL through DuckDB's own extension: ranges read side by side, all of them in one state of the database.
 
-PostgreSQL itself writes each value as text: DuckDB has no type for a number without limits, a NaN or an infinite date.
 One connection leads: it counts, plans, and hands its snapshot to the connections that read.
 """
 
@@ -102,7 +101,7 @@ class PostgresTable(SqlTable):
         """What the planner expects: no row is read."""
         with self.telling():
             plan = self.connection.exec_driver_sql(
-                "explain (format json) " + self._sql(self.select(sa.literal_column("1")))
+                "explain (format json) " + self._for_driver(self.select(sa.literal_column("1")))
             ).scalar()
         return int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
 
@@ -212,10 +211,9 @@ class PostgresTable(SqlTable):
 
     def _why(self, piece: Piece) -> Exception:
         """DuckDB passes on the server's words alone, which may quote a record: the leading connection asks for the code."""
-        options = {"yield_per": self.fetch_rows}
-        with self.telling(), self.connection.execute(self._in_text(piece), execution_options=options) as result:
-            for _ in result.partitions():
-                pass
+        every_value = f"select max(length(piece::text)) from ({self._for_driver(self._in_text(piece))}) piece"
+        with self.telling():
+            self.connection.exec_driver_sql(every_value)
         return ConnectionLost(
             "the database broke off the reading",
             where=f"{self.address.key(self.key)} ({self.address.shown})",
@@ -229,10 +227,12 @@ class PostgresTable(SqlTable):
     def _in_text(self, piece: Piece) -> "sa.Select[Any]":
         return self.select(*self._written).where(piece.where).limit(piece.limit)
 
+    def _for_driver(self, statement: "sa.Select[Any]") -> str:
+        return str(statement.compile(dialect=self.connection.dialect, compile_kwargs={"literal_binds": True}))
+
     def _sql(self, statement: "sa.Select[Any]") -> str:
-        text = str(statement.compile(dialect=self.connection.dialect, compile_kwargs={"literal_binds": True}))
-        # Written for a driver that takes parameters, where a percent sign is doubled.
-        return text.replace("%%", "%")
+        # What is written for a driver that takes parameters has its percent signs doubled.
+        return self._for_driver(statement).replace("%%", "%")
 
 
 def _condition(sql: str) -> sa.ColumnElement[bool]:

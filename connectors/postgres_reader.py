@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from common.databases import load_postgres
 from connectors.sql_access import ConnectionLost, DatabaseAddress
 
+# For what the server writes as text: times inside arrays, floats with every digit.
 _SESSION = """
     set local timezone = 'Asia/Ho_Chi_Minh'; set local datestyle = 'ISO, YMD'; set local extra_float_digits = 3;
     set local intervalstyle = 'iso_8601'
@@ -40,6 +41,7 @@ def reader_of(address: DatabaseAddress, snapshot: str) -> Iterator[duckdb.DuckDB
 
 
 def _enter(connection: duckdb.DuckDBPyConnection, address: DatabaseAddress, snapshot: str) -> None:
+    connection.execute("set timezone = 'Asia/Ho_Chi_Minh'")
     connection.execute(_secret_sql(address))
     connection.execute(f"attach {quoted(_options(address.url))} as source (type postgres, read_only, secret source)")
     connection.execute("begin")
