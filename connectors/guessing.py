@@ -93,12 +93,14 @@ def _codes(contract: Field, texts: Sequence[str]) -> Guess:
     counted = Counter(texts)
     if all(text in listed for text in counted):
         return Guess()
-    codes = speakable_codes(counted)
-    if not codes:
-        return Guess(remark=f"too many values, or too long ones, to be codes for {', '.join(listed)}")
-    recode = {code: meaning_of(code, contract) or UNDECIDED for code in codes}
-    open_codes = UNDECIDED in recode.values()
-    return Guess(recode=recode, remark=f"choose for each ?: {', '.join(listed)}" if open_codes else None)
+    known = {code: value for code in counted if (value := meaning_of(code, contract)) is not None}
+    unknown = Counter({code: rows for code, rows in counted.items() if code not in known})
+    codes = speakable_codes(unknown)
+    if unknown and not codes:
+        remark = f"its values do not look like codes for {', '.join(listed)}: they are not repeated here"
+        return Guess(recode=dict(sorted(known.items())), remark=remark)
+    recode = dict(sorted({**known, **dict.fromkeys(codes, UNDECIDED)}.items()))
+    return Guess(recode=recode, remark=f"choose for each ?: {', '.join(listed)}" if codes else None)
 
 
 def _words(contract: Field, texts: Sequence[str]) -> Guess:

@@ -183,14 +183,20 @@ _CODE_LENGTH_MAX = 40
 
 
 def speakable_codes(counted: Mapping[str, int]) -> tuple[str, ...]:
-    """Codes that may be written down: few, short, each met again and again, and nothing like a person's number.
+    """Codes that may be written down: few, short, each met again and again, nothing like a person's number or name.
 
     Empty where the values may be anything else: a field that was mapped wrongly may hold names.
     """
     codes = [code for code in counted if code.strip()]
     is_tiny = all(len(code) <= 3 for code in codes)
     is_repeated = sum(counted.values()) >= 2 * len(codes)
-    is_harmless = all(len(code) <= _CODE_LENGTH_MAX and sum(map(str.isdigit, code)) < 6 for code in codes)
-    if len(codes) > _CODES_MAX or not is_harmless or not (is_tiny or is_repeated):
+    if len(codes) > _CODES_MAX or not (is_tiny or is_repeated) or any(map(_may_be_personal, codes)):
         return ()
     return tuple(sorted(codes))
+
+
+def _may_be_personal(code: str) -> bool:
+    """Long, a number of six digits or more, or several words that all begin like a name."""
+    words = code.split()
+    is_name = len(words) > 1 and all(word[:1].isupper() for word in words)
+    return len(code) > _CODE_LENGTH_MAX or sum(map(str.isdigit, code)) >= 6 or is_name
