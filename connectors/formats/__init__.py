@@ -24,6 +24,8 @@ class Piece:
     record: str
     """Kind of record: `XML1`, `05-1/BK`, the name of a sheet."""
     rows: "pa.Table"
+    notes: tuple[str, ...] = ()
+    """With the last piece: what the reader did that a person should know, such as rows it left out. No data of persons."""
 
 
 class UnreadableFile(SourceError):

@@ -56,11 +56,11 @@ class DelimitedSheet(Sheet):
 
     def _rows(self) -> Iterator[Row]:
         self._stream.seek(0)
-        text = io.TextIOWrapper(_Unclosed(self._stream), encoding=self._encoding, newline="")
+        text = io.TextIOWrapper(io.BufferedReader(_Unclosed(self._stream)), encoding=self._encoding, newline="")
         csv.field_size_limit(_FIELD_MAX)
         reader = csv.reader(text, delimiter=self._delimiter, strict=True)
         try:
-            yield from reader  # type: ignore[misc]
+            yield from reader
         except UnicodeDecodeError as error:
             raise _wrong_encoding(self._encoding, f"after line {reader.line_num}") from error
         except csv.Error as error:
@@ -103,7 +103,9 @@ def _single_byte(sample: bytes) -> str:
     """Which of the single-byte encodings makes Vietnamese syllables of the words."""
     texts = [line for line in sample.decode(_AS_BYTES).splitlines() if not line.isascii()]
     cells = [cell for line in texts for cell in line.translate(_SPLITTING).split("\n") if not cell.isascii()]
-    votes = Counter(verdict.reading for cell in cells[:2000] if (verdict := judge(cell)).reading in LEGACY)
+    votes: Counter[str] = Counter(
+        verdict.reading for cell in cells[:2000] if (verdict := judge(cell)).reading in LEGACY
+    )
     votes["cp1258"] = sum(_is_cp1258(cell) for cell in cells[:2000])
     best, second = [*votes.most_common(2), ("", 0), ("", 0)][:2]
     if best[1] == 0 or best[1] < 4 * second[1]:

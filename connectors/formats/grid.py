@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
 HEAD_ROWS = 60
 """How far down a header is looked for."""
@@ -19,6 +18,8 @@ EXTRA_COLUMNS = 16
 ERRORS = ("#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!")
 
 Row = list[str | None]
+Column = Any
+"""A pyarrow array of texts; the type stubs refuse most of what pyarrow's functions take and give."""
 
 
 class Merge(NamedTuple):
@@ -36,7 +37,7 @@ class Block:
 
     numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]"
     """Row numbers, from 0."""
-    columns: "list[pa.Array]"
+    columns: list[Column]
     faults: dict[int, dict[int | None, str]] = field(default_factory=dict)
     """Row number → column (None: the row as a whole) → why it cannot be read."""
 
@@ -58,7 +59,17 @@ class Sheet(ABC):
 
     @abstractmethod
     def blocks(self, first_row: int, width: int) -> Iterator[Block]:
-        """The rows from `first_row` (numbered from 0) on, up to `width` columns of each, in bounded pieces."""
+        """The rows from `first_row` (numbered from 0) on, in bounded pieces.
+
+        `width` is the header's; cells of a workbook can stand up to `EXTRA_COLUMNS` columns right of it.
+        """
+
+
+def compute() -> Any:
+    """pyarrow's functions on columns, imported where they are used."""
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def place_of(label: str | None, row: int) -> str:
@@ -84,7 +95,7 @@ def column_number(letters: str) -> int:
     return number - 1
 
 
-def columns_of(rows: "list[Row]", width: int) -> "list[pa.Array]":
+def columns_of(rows: "list[Row]", width: int) -> list[Column]:
     """Rows turned into text columns; short rows are filled up, empty texts are null."""
     import pyarrow as pa
 

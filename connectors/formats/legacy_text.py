@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from connectors.formats import UnreadableFile
+from connectors.formats.grid import Column, compute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,7 +115,9 @@ def judge(text: str) -> Verdict:
     if len(claimed) != 1:
         return Verdict("either" if kinds["either"] and not claimed else "open")
     has_symbol = claimed == ["tcvn3"] and _SYMBOLS_IN_WORDS.search(text) is not None
-    is_foreign = any(word.isascii() and word.isalpha() and not word.isupper() and not is_syllable(word) for word in words)
+    is_foreign = any(
+        word.isascii() and word.isalpha() and not word.isupper() and not is_syllable(word) for word in words
+    )
     if is_foreign and not has_symbol:
         return Verdict("open")
     return Verdict(claimed[0], is_sure=has_symbol or kinds[claimed[0]] > 1)
@@ -140,7 +143,7 @@ class LegacyText:
 
     def __init__(self, declared: str | None = None) -> None:
         self._declared = declared if declared in LEGACY else None
-        self.settled: Legacy | None = self._declared  # type: ignore[assignment]
+        self.settled: Legacy | None = self._declared
         self.converted: Counter[Legacy] = Counter()
         """Encoding → cells that were turned into Unicode."""
         self._left_in_doubt: str | None = None
@@ -157,9 +160,9 @@ class LegacyText:
         Raises `UnreadableFile` naming the column where cells could be read both ways.
         """
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         suspects: dict[str, dict[str, Verdict]] = {}
+        pc = compute()
         for name in table.column_names:
             found = _not_ascii(table[name])
             if found and (self.settled or self._has_legacy_words(found)):
@@ -171,14 +174,17 @@ class LegacyText:
         for name, verdicts in suspects.items():
             changes = self._conversions(name, verdicts)
             if changes:
+                self.converted.update(_encodings(changes))
                 keys, values = pa.array(list(changes), pa.string()), pa.array(list(changes.values()), pa.string())
                 at = pc.index_in(table[name], keys)
                 column = pc.coalesce(pc.take(values, at), table[name])
                 table = table.set_column(table.column_names.index(name), name, column)
         return table
 
-    def _has_legacy_words(self, found: "tuple[pa.Array, list[str]]") -> bool:
-        return any(_kind_of_word(part) in LEGACY for word in found[1] for part in _ASCII_PUNCTUATION.split(word) if part)
+    def _has_legacy_words(self, found: "tuple[Column, list[str]]") -> bool:
+        return any(
+            _kind_of_word(part) in LEGACY for word in found[1] for part in _ASCII_PUNCTUATION.split(word) if part
+        )
 
     def _settle(self, verdicts: Iterable[Verdict]) -> None:
         """One encoding for the whole file, once a column speaks clearly."""
@@ -191,19 +197,16 @@ class LegacyText:
                 self.settled = encoding
 
     def _conversions(self, where: str, verdicts: dict[str, Verdict]) -> dict[str, str]:
-        sure = Counter(verdict.reading for verdict in verdicts.values() if verdict.is_sure)
-        likely = Counter(verdict.reading for verdict in verdicts.values())
+        sure: Counter[str] = Counter(verdict.reading for verdict in verdicts.values() if verdict.is_sure)
+        likely: Counter[str] = Counter(verdict.reading for verdict in verdicts.values())
         changes: dict[str, str] = {}
         for text, verdict in verdicts.items():
             encoding = self._encoding_of(where, verdict, sure, likely)
             if encoding is not None and (found := decode(text, encoding)) is not None and found != text:
                 changes[text] = unicodedata.normalize("NFC", found)
-                self.converted[encoding] += 1
         return changes
 
-    def _encoding_of(
-        self, where: str, verdict: Verdict, sure: Counter[str], likely: Counter[str]
-    ) -> Legacy | None:
+    def _encoding_of(self, where: str, verdict: Verdict, sure: Counter[str], likely: Counter[str]) -> Legacy | None:
         if verdict.reading == "unicode":
             return None
         if verdict.reading in LEGACY and (verdict.is_sure or self._is_believed(verdict.reading, sure, likely)):
@@ -227,10 +230,16 @@ class LegacyText:
         return likely[encoding] >= 3 and likely["unicode"] + likely["open"] <= _STRAYS * likely[encoding]
 
 
-def _not_ascii(column: "pa.ChunkedArray") -> "tuple[pa.Array, list[str]] | None":
-    """The distinct texts of a column with other than ASCII characters, and those of their words that may be an older encoding."""
-    import pyarrow.compute as pc
+def _encodings(changes: dict[str, str]) -> Iterable[Legacy]:
+    """For each conversion the encoding the text was in."""
+    for text, found in changes.items():
+        yield "tcvn3" if unicodedata.normalize("NFC", decode_tcvn3(text) or "") == found else "vni"
 
+
+def _not_ascii(column: Column) -> "tuple[Column, list[str]] | None":
+    """The distinct texts of a column with other than ASCII characters, and those of their words that may be an older encoding."""
+
+    pc = compute()
     special = pc.unique(pc.filter(column, pc.invert(pc.fill_null(pc.string_is_ascii(column), True))))
     if len(special) == 0:
         return None

@@ -1,12 +1,8 @@
 """Cells merged over several rows of records, such as an employer beside its workers: the value counts for each row."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from connectors.formats.grid import Block, Merge
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from connectors.formats.grid import Block, Column, Merge
 
 
 class FilledDown:
@@ -16,7 +12,7 @@ class FilledDown:
         self._open = sorted(each for each in merges if each.top >= first_row and each.bottom > each.top)
         self._values: dict[Merge, str | None] = {}
 
-    def columns(self, block: Block) -> "list[pa.Array]":
+    def columns(self, block: Block) -> list[Column]:
         """The block's columns with the values of merged cells in every row they cover."""
         import pyarrow as pa
 

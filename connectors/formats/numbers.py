@@ -4,10 +4,9 @@ A spreadsheet keeps a date as a day number and shows it as one by the cell's num
 """
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from connectors.formats.grid import Column, compute
 
 Moment = Literal["date", "datetime", "time"]
 
@@ -55,12 +54,12 @@ def plain_number(text: str) -> str:
     return f"{short:.20f}".rstrip("0") if abs(short) < 1e-4 else repr(short)
 
 
-def moments(days: "pa.Array", kind: Moment, first_day: int = FIRST_DAY) -> "pa.Array":
+def moments(days: Column, kind: Moment, first_day: int = FIRST_DAY) -> Column:
     """Day numbers (text) as ISO text; null for what no calendar has."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = compute()
     try:
         numbers = np.asarray(pc.fill_null(pc.cast(days, pa.float64()), -1.0))
     except pa.ArrowInvalid:

@@ -11,7 +11,18 @@ from typing import IO
 from lxml import etree
 
 from connectors.formats import UnreadableFile
-from connectors.formats.grid import BLOCK_ROWS, COLUMNS_MAX, ERRORS, HEAD_ROWS, Block, Merge, Row, Sheet, columns_of
+from connectors.formats.grid import (
+    BLOCK_ROWS,
+    COLUMNS_MAX,
+    ERRORS,
+    EXTRA_COLUMNS,
+    HEAD_ROWS,
+    Block,
+    Merge,
+    Row,
+    Sheet,
+    columns_of,
+)
 from connectors.formats.numbers import plain_number
 
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -95,7 +106,11 @@ class OdsSheet(Sheet):
         rows = (found for found in self._rows() if found[0] >= first_row)
         while taken := list(islice(rows, BLOCK_ROWS)):
             faults = {at: wrong for at, _, wrong in taken if wrong}
-            yield Block(np.array([at for at, _, _ in taken]), columns_of([row for _, row, _ in taken], width), faults)
+            yield Block(
+                np.array([at for at, _, _ in taken]),
+                columns_of([row for _, row, _ in taken], width + EXTRA_COLUMNS),
+                faults,
+            )
 
     def _rows(self, merges: list[Merge] | None = None) -> Iterator[tuple[int, Row, dict[int | None, str]]]:
         """Row number, cells and faults of every row that has any."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from connectors.formats.grid import Block, Row
+from connectors.formats.grid import Block, Row, compute
 from connectors.formats.header import Header, fold, is_numbering
 
 if TYPE_CHECKING:
@@ -20,7 +20,18 @@ Kind = Literal["header", "numbering", "total", "section", "signature"]
 
 # Tổng công ty is a kind of company.
 _TOTAL = re.compile(r"(?:tổng cộng|tổng số|tổng|cộng)(?! công ty)(?: (?!công ty).*)?")
-_TOTAL_OPENINGS = ("Tổng", "TỔNG", "tổng", "Cộng", "CỘNG", "cộng", "Tô\u0309ng", "TÔ\u0309NG", "Cô\u0323ng", "CÔ\u0323NG")
+_TOTAL_OPENINGS = (
+    "Tổng",
+    "TỔNG",
+    "tổng",
+    "Cộng",
+    "CỘNG",
+    "cộng",
+    "Tô\u0309ng",
+    "TÔ\u0309NG",
+    "Cô\u0323ng",
+    "CÔ\u0323NG",
+)
 _SECTION_MARK = re.compile(r"\s*(?:[IVXLC]+|[A-ZĐ])\s*[.)]?\s*")
 _SIGNATURE = re.compile(
     r".*\bngày\b.*\btháng\b.*\bnăm\b.*|(?:người|kế toán|thủ trưởng|đại diện|tổng giám đốc|giám đốc|phụ trách|cán bộ"
@@ -47,7 +58,7 @@ class RecordRows:
         import numpy as np
 
         present = [np.asarray(column.is_valid()) for column in block.columns]
-        filled = np.sum([present[at] for at in self._header.matched], axis=0, dtype=np.int64)
+        filled = np.array([present[at] for at in self._header.matched]).sum(axis=0)
         keep: Mask = np.any(present, axis=0)
         suspects = keep & ((filled < self._enough) | self._opens_like_total(block) | self._repeats_header(block))
         for at in np.flatnonzero(suspects):
@@ -59,9 +70,9 @@ class RecordRows:
 
     def _opens_like_total(self, block: Block) -> "Mask":
         import numpy as np
-        import pyarrow.compute as pc
 
         found = np.zeros(len(block.numbers), dtype=bool)
+        pc = compute()
         for column in block.columns[:4]:
             text = pc.utf8_ltrim(column, " \t\r\n\u00a0-–:.*(")
             for opening in _TOTAL_OPENINGS:
@@ -72,9 +83,9 @@ class RecordRows:
         """Rows with a header's own text, and the two below them or the header, which may number the columns."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         found = np.zeros(len(block.numbers), dtype=bool)
+        pc = compute()
         for column in self._header.matched[:3]:
             texts = pa.array(self._header.texts[column], pa.string())
             found |= np.asarray(pc.is_in(block.columns[column], texts))

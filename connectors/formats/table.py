@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from connectors.formats import PLACE, Piece, UnreadableFile, Wanted
 from connectors.formats.delimited import DelimitedSheet
-from connectors.formats.grid import EXTRA_COLUMNS, Block, Row, Sheet, column_letters
+from connectors.formats.grid import EXTRA_COLUMNS, Block, Column, Row, Sheet, column_letters, compute
 from connectors.formats.header import Closest, Header, find_header
 from connectors.formats.legacy_text import LegacyText
 from connectors.formats.merged import FilledDown
@@ -177,14 +177,24 @@ class _Table:
         self._columns = (*header.names, *([None] * EXTRA_COLUMNS))
 
     def pieces(self, record: str) -> Iterator[Piece]:
-        is_empty = True
-        for block in self._sheet.blocks(self._header.bottom, len(self._columns)):
+        """The records in bounded pieces, at least one; the last one carries the notes."""
+        held: pa.Table | None = None
+        for block in self._sheet.blocks(self._header.bottom, self._header.width):
             rows = self._rows(block)
             if rows.num_rows:
-                is_empty = False
-                yield Piece(record, rows)
-        if is_empty:
-            yield Piece(record, self._rows(_no_rows(len(self._columns))))
+                if held is not None:
+                    yield Piece(record, held)
+                held = rows
+        yield Piece(record, held if held is not None else self._rows(_no_rows(len(self._columns))), self._notes())
+
+    def _notes(self) -> tuple[str, ...]:
+        where = f"sheet {self._sheet.label}: " if self._sheet.label else ""
+        left_out = [f"{where}{count} {kind} row(s) left out" for kind, count in self._records.left_out.items()]
+        converted = [
+            f"{where}{count} text(s) converted from {encoding.upper()}"
+            for encoding, count in self._text.converted.items()
+        ]
+        return (*left_out, *converted)
 
     def _rows(self, block: Block) -> "pa.Table":
         import pyarrow as pa
@@ -209,14 +219,14 @@ class _Table:
     def _name(self, at: int) -> str:
         return self._columns[at] or f"Cột {column_letters(at)}"
 
-    def _places(self, numbers: "pa.Array") -> "pa.Array":
+    def _places(self, numbers: Column) -> Column:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         before = f"trang {self._sheet.label}, dòng " if self._sheet.label else "dòng "
+        pc = compute()
         return pc.binary_join_element_wise(before, pc.add(numbers, 1).cast(pa.string()), "")
 
-    def _faults(self, block: Block, numbers: "pa.Array") -> "pa.Array":
+    def _faults(self, block: Block, numbers: Column) -> Column:
         import pyarrow as pa
 
         if not block.faults:
@@ -255,11 +265,11 @@ def _said(match: "re.Match[str]") -> str | None:
     return " ".join(match[1].split()) if match[1] else None
 
 
-def _trimmed(column: "pa.Array") -> "pa.Array":
+def _trimmed(column: Column) -> Column:
     """Without the spaces around, the unbreakable kind included; an empty text is null."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = compute()
     text = pc.utf8_trim(column, " \t\r\n\u00a0\ufeff")
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.formats import UnreadableFile
-from connectors.formats.grid import BLOCK_ROWS, HEAD_ROWS, Block, Merge, Row, Sheet, columns_of
+from connectors.formats.grid import BLOCK_ROWS, EXTRA_COLUMNS, HEAD_ROWS, Block, Merge, Row, Sheet, columns_of
 from connectors.formats.numbers import FIRST_DAY, FIRST_DAY_1904, kind_of_format, moments, plain_number
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def open_xls(path: Path) -> list[Sheet]:
         is_locked = "encrypted" in said or "password" in said or "workbook stream" in said
         raise UnreadableFile(
             "the workbook asks for a password" if is_locked else "the workbook is damaged, or no XLS file",
-            remedy="have the agency send it without a password, as XLSX" if is_locked else "have the agency send it again",
+            remedy="have the agency send it without a password, as XLSX"
+            if is_locked
+            else "have the agency send it again",
         ) from error
     return [XlsSheet(book, sheet) for sheet in book.sheets()]
 
@@ -51,9 +53,7 @@ class XlsSheet(Sheet):
 
     @property
     def merges(self) -> list[Merge]:
-        return [
-            Merge(top, left, bottom - 1, right - 1) for top, bottom, left, right in self._sheet.merged_cells
-        ]
+        return [Merge(top, left, bottom - 1, right - 1) for top, bottom, left, right in self._sheet.merged_cells]
 
     def blocks(self, first_row: int, width: int) -> Iterator[Block]:
         import numpy as np
@@ -66,7 +66,7 @@ class XlsSheet(Sheet):
                 rows.append(row)
                 if wrong:
                     faults[at] = wrong
-            yield Block(np.array(numbers), columns_of(rows, width), faults)
+            yield Block(np.array(numbers), columns_of(rows, width + EXTRA_COLUMNS), faults)
 
     def _row(self, at: int) -> tuple[Row, dict[int | None, str]]:
         cells = self._sheet.row(at)

@@ -25,11 +25,13 @@ from connectors.formats.grid import (
     EXTRA_COLUMNS,
     HEAD_ROWS,
     Block,
+    Column,
     Merge,
     Row,
     Sheet,
     column_letters,
     column_number,
+    compute,
 )
 from connectors.formats.numbers import (
     FIRST_DAY,
@@ -44,7 +46,6 @@ from connectors.formats.numbers import (
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
-    import pyarrow as pa
 
     Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -108,7 +109,7 @@ class _Workbook:
         targets = {each.get("Id"): each.get("Target", "") for each in self._parsed("xl/_rels/workbook.xml.rels")}
         for each in book.iterfind("{*}sheets/{*}sheet"):
             identifier = next((value for key, value in each.attrib.items() if str(key).endswith("}id")), None)
-            target = targets.get(identifier, "")
+            target = str(targets.get(str(identifier), ""))
             part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
             if "/worksheets/" in part:
                 yield XlsxSheet(self, str(each.get("name")), part, is_hidden=each.get("state", "visible") != "visible")
@@ -121,7 +122,8 @@ class _Workbook:
     def _opened(self, part: str) -> IO[bytes]:
         stream = self.packed.open(part)
         # A document type can only stand in front of the root element; spreadsheets have none, bombs need one.
-        if b"<!DOCTYPE" in stream.read(_CHUNK_BYTES) or b"<!ENTITY" in stream.peek(0):
+        start = stream.read(_CHUNK_BYTES).replace(b"\x00", b"")
+        if b"<!DOCTYPE" in start or re.search(rb"<[A-Za-z]", start) is None:
             raise UnreadableFile(
                 f"{part} declares a document type, which no spreadsheet does",
                 remedy="open it in a spreadsheet programme and save it anew; do not trust its sender blindly",
@@ -227,7 +229,9 @@ class XlsxSheet(Sheet):
             for batch in stored.iter_batches(BLOCK_ROWS):
                 numbers = batch.column(0).to_numpy()
                 start = int(numbers.searchsorted(first_row))
-                block = Block(numbers[start:], [column[start:] for column in batch.columns[1 : width + 1]])
+                block = Block(
+                    numbers[start:], [column[start:] for column in batch.columns[1 : width + 1 + EXTRA_COLUMNS]]
+                )
                 if len(block.numbers):
                     yield _Typed(meaning, block, self._book.first_day).block()
 
@@ -296,7 +300,9 @@ class _Telling:
     def __init__(self, styles: Iterable[int]) -> None:
         numbers = "|".join(map(str, styles)) or "-"
         self.any_order = re.compile(rf" (?:s=[\"'](?:{numbers})|t=[\"'][be])[\"']".encode())
-        self.usual = re.compile(rf'r="([A-Z]+)(\d+)" (?:s="({numbers})"(?: t="([a-z]+)")?|(?:s="\d+" )?t="([be])")'.encode())
+        self.usual = re.compile(
+            rf'r="([A-Z]+)(\d+)" (?:s="({numbers})"(?: t="([a-z]+)")?|(?:s="\d+" )?t="([be])")'.encode()
+        )
 
     def odd_numbers(self, text: bytes) -> "Iterator[re.Match[bytes]]":
         return itertools.chain.from_iterable(pattern.finditer(text) for pattern in _ODD_NUMBERS)
@@ -396,14 +402,14 @@ class _Typed:
         low, high = np.searchsorted(rows, [first, first + len(self._block.numbers)])
         return rows[low:high] - first
 
-    def _written(self, kind: Kind, column: "pa.Array", rows: "Numbers") -> "pa.Array":
+    def _written(self, kind: Kind, column: Column, rows: "Numbers") -> Column:
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         mask = np.zeros(len(column), dtype=bool)
         mask[rows] = True
         given = column.take(pa.array(rows))
+        pc = compute()
         match kind:
             case "bool":
                 new = _truth(given)
@@ -416,23 +422,23 @@ class _Typed:
         return pc.replace_with_mask(column, pa.array(mask), new)
 
 
-def _truth(given: "pa.Array") -> "pa.Array":
+def _truth(given: Column) -> Column:
     import pyarrow as pa
 
     return pa.array([{"1": "true", "0": "false"}.get(text, text) for text in given.to_pylist()], pa.string())
 
 
-def _plain(given: "pa.Array") -> "pa.Array":
+def _plain(given: Column) -> Column:
     import pyarrow as pa
 
     return pa.array([None if text is None else plain_number(text) for text in given.to_pylist()], pa.string())
 
 
-def _unescaped(column: "pa.Array") -> "pa.Array":
+def _unescaped(column: Column) -> Column:
     """`_x000D_` is how XLSX writes a character XML cannot hold."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = compute()
     if not pc.any(pc.match_substring(column, "_x")).as_py():
         return column
     texts = column.to_pylist()
