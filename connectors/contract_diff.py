@@ -136,10 +136,14 @@ def _emptied(check: DatasetCheck, shares: Mapping[str, float], reads: Mapping[st
     if check.look.rows - check.look.left_out < _ENOUGH_ROWS:
         return []
     gone = {*check.look.undelivered, *check.look.drift.missing_fields}
+    refused = {reason.partition(": ")[0] for reason in check.look.reasons}
     return [
         Change("emptied_field", f"filled in {share:.0%} of the records landed last, in none of the sample", name)
         for name, share in shares.items()
-        if share > _OFTEN and not check.look.filled.get(name) and not gone.intersection(reads.get(name, ()))
+        if share > _OFTEN
+        and not check.look.filled.get(name)
+        and name not in refused
+        and not gone.intersection(reads.get(name, ()))
     ]
 
 
