@@ -178,7 +178,8 @@ def _drawn(number: int, shown: dict[str, Any]) -> "RenderableType":
     facts.append(("Cập nhật lúc · Updated at", shown["updated_at"] and shown["updated_at"].astimezone(VIETNAM)))
     facts += [("Tạm chấp nhận đến · Waived until", shown["waived_until"])] if shown["waived_until"] else []
     content = shown["record"] if isinstance(shown["record"], dict) else {"": shown["record"]}
-    facts += [(f"  {name}", _as_text(value)) for name, value in content.items()]
+    told = ("_file_name", "_place")
+    facts += [(f"  {name}", _as_text(value)) for name, value in content.items() if name not in told]
     key = shown["record_key"] or "(không đọc được mã · no readable key)"
     return table(f"\n{number}. {key}", ("", ""), facts)
 

@@ -133,8 +133,8 @@ def waive(
     answer(
         {**asdict(given), "covers_later_records": later},
         plain(
-            f"{contract.full_name}: tạm chấp nhận {cell(given.records)} bản ghi đến hết {cell(given.until)}"
-            f" · {cell(given.records)} records waived up to and including {given.until}"
+            f"{contract.full_name}: {cell(given.records)} bản ghi tạm chấp nhận đến hết ngày {cell(given.until)}"
+            " · records waived, that day included"
         ),
         plain(f"  {given.reason or given.key or 'tất cả · all'}; {scope}"),
         as_json=as_json,

@@ -56,9 +56,11 @@ class BadRecord:
     place: str | None
     page: int
     row: int
-    reasons: tuple[str, ...]
+    reasons: str
+    reasons_vi: str
     pull: str
-    updated_at: datetime | None
+    """When the pull began, as people write it."""
+    updated_at: str | None
 
     @property
     def cells(self) -> tuple[str | int | None, ...]:
@@ -70,10 +72,10 @@ class BadRecord:
             self.place,
             self.page,
             self.row,
-            "; ".join(in_vietnamese(reason, self.dataset) for reason in self.reasons),
-            "; ".join(self.reasons),
-            _moment_of(self.pull),
-            None if self.updated_at is None else _written(self.updated_at),
+            self.reasons_vi,
+            self.reasons,
+            self.pull,
+            self.updated_at,
         )
 
 
@@ -129,14 +131,22 @@ def _of_dataset(data: DataFolder, dataset: Dataset) -> Iterator[BadRecord]:
         return
     of_file = "case when json_valid(record) then json_extract_string(record, '$.{}') end"
     with duckdb.connect() as connection:
+        connection.execute("set timezone = 'Asia/Ho_Chi_Minh'")
         found = connection.execute(
             f"""select record_key, {of_file.format("_file_name")}, {of_file.format("_place")}, page, "row",
-                list_sort(list_distinct(reasons)), pull, updated_at
+                array_to_string(list_sort(list_distinct(reasons)), '; '), pull,
+                strftime(updated_at, '%d/%m/%Y %H:%M')
             from ({outstanding}) where is_newest order by pull, page, "row" """
         )
+        # Thousands of records have the same few reasons and pulls.
+        words: dict[str, str] = {}
         while rows := found.fetchmany(10_000):
             for key, file, place, page, row, reasons, pull, updated_at in rows:
-                yield BadRecord(dataset, key, file, place, page, row, tuple(reasons), pull, updated_at)
+                if reasons not in words:
+                    words[reasons] = "; ".join(in_vietnamese(reason, dataset) for reason in reasons.split("; "))
+                if pull not in words:
+                    words[pull] = _moment_of(pull)
+                yield BadRecord(dataset, key, file, place, page, row, reasons, words[reasons], words[pull], updated_at)
 
 
 def _write_csv(records: Iterable[BadRecord], path: Path) -> int:

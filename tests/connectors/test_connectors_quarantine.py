@@ -14,8 +14,9 @@ from pulling import landed, pull
 from scripted_registry import ScriptedRegistry, answers
 
 from common.errors import ConfigurationError
+from common.files import write_json
 from common.settings import CheckSettings, RegistrySettings, Settings
-from common.values import Silent
+from common.values import Silent, stamp
 from connectors.manifests import finished_pulls
 from connectors.pull import pull_registry
 from connectors.replay import Replayed, replay_dataset
@@ -25,6 +26,9 @@ from contracts.loader import dataset
 from contracts.waivers import all_waivers
 from expectations.current import SetAside, set_aside_today
 from expectations.deliveries import finished_deliveries
+from expectations.landed import check_landed
+from expectations.verdicts import Verdict
+from flows.sources import still_stale
 from warehouse.inputs import current_inputs
 from warehouse.raw import load_raw
 
@@ -366,6 +370,61 @@ def test_every_room_counts_the_same_records(agency: Agency) -> None:
     assert [key for (key,) in built] == ["0000000002", "0000000003", "0000000006"]
     assert found is not None
     assert found.records == judged.counted == len(built) + 1, "and the one without a key, which no build can use"
+
+
+def judged(settings: Settings, at: datetime) -> dict[str, Verdict]:
+    verdicts = check_landed(
+        settings,
+        settings.data,
+        run=stamp(at),
+        as_of=TODAY,
+        outcomes=[],
+        previous_reports=settings.data.reports,
+        progress=Silent(),
+    )
+    return {verdict.check: verdict for verdict in verdicts if verdict.suite == "tax.taxpayer"}
+
+
+def test_too_many_set_aside_block_a_run_until_they_are_waived_or_replayed(agency: Agency) -> None:
+    rows = [row(number, loai="2" if number < 25 else "1") for number in range(60)]
+    agency.delivers(*rows, *(row(number, tinh=None) for number in range(60, 64)))
+    strict = {"tax.taxpayer": CheckSettings(quarantine_percent=10, quarantine_rows=5, freshness_days=60)}
+    settings = agency.settings.model_copy(update={"checks": strict})
+    agency.waive(reason="kind", until=date(2026, 7, 2))
+    assert [found.is_over for day in (2, 3) if (found := count(settings, date(2026, 7, day)))] == [False, True]
+    lapsed = judged(settings, FOURTH)
+    verdict = lapsed["quarantine_share"]
+    assert verdict.blocks
+    assert verdict.observed == "29 of 64 of this delivery set aside (45.3 %)"
+    for verb in ("quarantine ls", "show", "replay", "waive"):
+        assert verb in verdict.message
+        assert verb in verdict.message_vi
+    agency.waive(key="0000000060", until=date(2026, 7, 30))
+    agency.reads("kind", ALL_KINDS)
+    agency.replay(FOURTH)
+    after = judged(settings, FOURTH)
+    verdict = after.pop("quarantine_share")
+    assert (verdict.passed, verdict.failing) == (True, 3)
+    assert verdict.observed.endswith(", 1 more waived")
+    assert {name: after[name].observed for name in DELIVERED} == {name: lapsed[name].observed for name in DELIVERED}, (
+        "a replay is no delivery"
+    )
+
+
+DELIVERED = ("freshness", "drift", "empty", "parts_intact", "schema_readable")
+
+
+def test_a_replay_does_not_make_a_stale_source_fresh(agency: Agency) -> None:
+    agency.delivers(row(1), row(2, loai="2"))
+    data = agency.settings.data
+    known = {"pulls": {"tax.taxpayer": ["20260630T180000000000Z"]}, "stale": {"tax.taxpayer": "could not be read"}}
+    write_json(data.snapshot("s1") / "manifest.json", known)
+    data.current.symlink_to("s1")
+    agency.reads("kind", ALL_KINDS)
+    assert agency.replay().landed == 1
+    assert still_stale(data) == {"tax.taxpayer": "could not be read"}
+    agency.delivers(row(3), at=THIRD)
+    assert still_stale(data) == {}
 
 
 @pytest.mark.parametrize(
