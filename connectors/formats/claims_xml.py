@@ -233,9 +233,17 @@ def _document(content: bytes, parser: etree.XMLParser) -> bytes:
     if not text:
         raise Damaged("empty")
     try:
-        return binascii.a2b_base64(text.translate(None, b" \t\r\n"), strict_mode=True)
-    except (binascii.Error, ValueError):
+        return _from_base64(text)
+    except binascii.Error:
         raise Damaged("base64 is damaged") from None
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        # Many programs break the lines.
+        return binascii.a2b_base64(text.translate(None, b" \t\r\n"), strict_mode=True)
 
 
 def _without_declaration(text: bytes) -> bytes:
