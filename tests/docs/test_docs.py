@@ -15,6 +15,7 @@ from cli.main import application
 from cli.waiting import WAITING
 from common.errors import Exit
 from common.settings import Settings, load_settings
+from connectors.source import Source, load_source
 from law.loader import load_law
 
 TOP = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def spans(page: Path) -> list[str]:
 def commands(page: Path) -> Iterator[str]:
     """Every `doichieu …` a reader may type from this page."""
     yield from (span for span in spans(page) if span.startswith("doichieu "))
-    for block in blocks(page, "text"):
+    for block in (*blocks(page, "text"), *blocks(page, "sh")):
         for line in block.splitlines():
             typed = line.strip().removeprefix("$ ")
             if typed.startswith("doichieu "):
@@ -91,6 +92,9 @@ def test_every_configuration_that_is_shown_is_read(page: Path, tmp_path: Path) -
     for block in blocks(page, "toml"):
         path = tmp_path / "doichieu.toml"
         path.write_text(block, encoding="utf-8")
+        if {"registry", "extends"} & set(tomllib.loads(block)):
+            assert load_source(path).datasets
+            continue
         settings = load_settings(path)
         assert set(tomllib.loads(block)) <= set(Settings.model_fields)
         assert settings.path == path
@@ -103,7 +107,7 @@ def keys_of(model: Any) -> set[str]:
 @every_page
 def test_every_setting_that_is_named_by_its_section_exists(page: Path) -> None:
     """`build.memory_limit`, `registries.tax.client_secret`, `[purposes]`."""
-    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
+    sections = {name: field.annotation for name, field in (Settings.model_fields | Source.model_fields).items()}
     for span in spans(page):
         if found := re.fullmatch(r"\[([a-z]+)(\..+)?\]", span):
             assert found[1] in sections, span
