@@ -152,9 +152,7 @@ class _DatabasePull:
         try:
             if self.access.datasets is not None and contract.name not in self.access.datasets:
                 return self._not_offered(contract)
-            manifest, warnings = self._pull(contract)
-            outcome = landed(manifest)
-            return replace(outcome, seconds=time.monotonic() - began, warnings=(*outcome.warnings, *warnings))
+            return replace(landed(self._pull(contract)), seconds=time.monotonic() - began)
         except DoiChieuError as error:
             failure = error
             self.down = error if isinstance(error, Unreachable) else None
@@ -164,7 +162,7 @@ class _DatabasePull:
             self.progress.finish(contract.full_name)
         return replace(failed(contract, failure), seconds=time.monotonic() - began)
 
-    def _pull(self, contract: Dataset) -> tuple[PullManifest, list[str]]:
+    def _pull(self, contract: Dataset) -> PullManifest:
         if self.down is not None:
             raise self.down
         finished = finished_pulls(self.data, contract.registry, contract.name)
@@ -188,7 +186,7 @@ class _DatabasePull:
             if draft.arrival(first).is_short:
                 walks.append(draft.walk(2))
                 self._walk(draft, walks[1], None)
-            return draft.finish(walks, clock=self.clock, landing=landing), warnings
+            return draft.finish(walks, clock=self.clock, landing=landing, warnings=warnings)
         except BaseException:
             landing.abandon()
             raise

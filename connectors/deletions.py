@@ -1,4 +1,4 @@
-"""What a full delivery no longer holds: tombstones for records that went away without one."""
+"""Tombstones for records that went away without one: no longer in a full delivery, or in a newer statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,8 +61,68 @@ def withdraw(
         if doubt:
             said = f"{dataset.full_name}: {gone} of {held} records held are not in the full delivery; {doubt}"
             return Withdrawn(warnings=(said,))
-        first = sum(part.rows for part in landed.parts) + landed.rows_quarantined + landed.rows_left_out
-        return Withdrawn(parts=(_write(connection, dataset, folder, first),))
+        return Withdrawn(parts=(_write(connection, dataset, folder, _rows_before(landed)),))
+
+
+def withdraw_superseded(
+    landed: Landed,
+    dataset: Dataset,
+    folder: Path,
+    finished: Sequence[PullManifest],
+    data: DataFolder,
+    *,
+    set_aside: Path | None,
+    whole_by: Sequence[str],
+) -> Withdrawn:
+    """Write `part-withdrawn.parquet` for records of an older statement than the newest of their group.
+
+    A group (same values of the `whole_by` fields: a payer and a year) is always delivered whole, every record with the
+    `updated_at` of its statement. Whichever statement arrives first, only the newest stays in force; a record whose
+    newest version was set aside stays as well.
+    """
+    delivered = [folder / part.file for part in landed.parts]
+    if not delivered:
+        return Withdrawn()
+    earlier = [
+        data.pull(each.registry, each.dataset, each.pull) / part.file for each in finished for part in each.parts
+    ]
+    group = ", ".join(f'"{name}"' for name in whole_by)
+    aside = (
+        f"select record_key from read_parquet({sql_text(set_aside)})" if set_aside else "select null::varchar limit 0"
+    )
+    with connection_in(folder) as connection:
+        connection.execute(
+            f"""
+            create temp table gone as
+            with touched as (select distinct {group} from read_parquet({_list(delivered)})),
+            versions as (
+                select _record_key, updated_at, deleted, {group}, _seq,
+                    parse_filename(parse_dirpath(filename)) as pull
+                from read_parquet({_list([*earlier, *delivered])}, filename = true)
+            ),
+            in_force as (
+                select * from versions
+                qualify row_number() over (partition by _record_key order by updated_at desc, pull desc, _seq desc) = 1
+            ),
+            statement as (
+                select {group}, max(updated_at) as stated_at
+                from in_force semi join touched using ({group}) where deleted is not true group by {group}
+            )
+            select _record_key, updated_at
+            from in_force join statement using ({group})
+            where deleted is not true and updated_at < stated_at and _record_key not in ({aside})
+            order by _record_key
+            """
+        )
+        found = connection.execute("select count(*) from gone").fetchone()
+        assert found is not None
+        if not found[0]:
+            return Withdrawn()
+        return Withdrawn(parts=(_write(connection, dataset, folder, _rows_before(landed)),))
+
+
+def _rows_before(landed: Landed) -> int:
+    return sum(part.rows for part in landed.parts) + landed.rows_quarantined + landed.rows_left_out
 
 
 def _doubt(gone: int, held: int, *, is_whole: bool, has_unknown_keys: bool, percent_max: float) -> str | None:

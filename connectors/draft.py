@@ -16,7 +16,7 @@ from common.errors import SourceError
 from common.files import DataFolder, sync_folder, write_json
 from common.settings import RegistrySettings
 from common.values import VIETNAM, stamp, today_in_vietnam
-from connectors.deletions import Withdrawn, withdraw
+from connectors.deletions import Withdrawn, withdraw, withdraw_superseded
 from connectors.drift import Drift, RecordScanner, drift_of
 from connectors.landing import Landed, Landing, count_versions, missing_fields
 from connectors.manifests import (
@@ -220,6 +220,7 @@ class Draft:
         clock: Callable[[], datetime],
         landing: Landing | None = None,
         files: Sequence[DeliveredFile] = (),
+        warnings: Sequence[str] = (),
     ) -> PullManifest:
         """Land what arrived, set bad records aside, write the manifest, and let the pages go.
 
@@ -242,6 +243,7 @@ class Draft:
         withdrawn = self._withdrawn(arrival, landed, draft if quarantined else None)
         already_held += twice
         manifest = self._manifest(chosen, arrival, landed, withdrawn, quarantined, already_held, drift, files, clock())
+        manifest = msgspec.structs.replace(manifest, warnings=(*manifest.warnings, *warnings))
         sync_folder(self.folder)
         if quarantined is not None:
             draft.replace(set_aside)
@@ -293,7 +295,18 @@ class Draft:
         return drop_already_held(landed, self.contract, self.folder, self._finished, self._data, since=since)
 
     def _withdrawn(self, arrival: Arrival, landed: Landed, set_aside: Path | None) -> Withdrawn:
-        """What a full delivery no longer holds; nothing where the delivery itself is in doubt."""
+        """What a full delivery or a newer statement no longer holds; nothing where the delivery itself is in doubt."""
+        whole_by = self.mapping.source.whole_by
+        if whole_by:
+            return withdraw_superseded(
+                landed,
+                self.contract,
+                self.folder,
+                self._finished,
+                self._data,
+                set_aside=set_aside,
+                whole_by=whole_by,
+            )
         if self.query.kind != "full" or not self.contract.can_be_withdrawn:
             return Withdrawn()
         return withdraw(

@@ -60,6 +60,10 @@ class Mapping:
         """Mapped, ignored, or one of our own columns."""
         return name in self.wire_names or name in _OURS or self.is_ignored(name)
 
+    def is_dropped(self, name: str) -> bool:
+        """Ignored, and not read for any other reason."""
+        return self.is_ignored(name) and name not in self.wire_names and name not in _OURS
+
     def is_ignored(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.source.ignore)
 

@@ -69,13 +69,17 @@ def _find_held(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, new: list[Path], earlier: list[Path], since: datetime
 ) -> None:
     """Table `held(_seq)`: the new rows that say nothing new."""
-    # Whatever is newest for a key that changed since then has itself an `updated_at` since then.
+    # Whatever is newest for a key that changed since then has itself an `updated_at` since then. A source that tells
+    # changes by the day, or not at all for some rows, brings older ones too.
     connection.execute(
         f"""
         create temp table held as
-        with in_force as (
+        with oldest as (
+            select least(timestamptz {sql_text(since.isoformat())}, min(updated_at)) as begins_at from read_parquet({_list(new)})
+        ),
+        in_force as (
             select * from read_parquet({_list(earlier)}, filename = true)
-            where updated_at >= timestamptz {sql_text(since.isoformat())}
+            where updated_at >= (select begins_at from oldest)
             qualify row_number() over (
                 partition by _record_key
                 order by updated_at desc, parse_filename(parse_dirpath(filename)) desc, _seq desc

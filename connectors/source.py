@@ -329,6 +329,9 @@ class DatasetSource(FileTypes):
     """Fields of the source that are knowingly not used; `*` and `?` as in file names."""
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Field of the source → the values that make a record one of this dataset; others are not received."""
+    whole_by: tuple[str, ...] = ()
+    """Contract fields that name a statement which is always delivered whole, such as `["tax_code", "year"]`: records of
+    an older statement that the newest one lacks are withdrawn. Every record carries its statement's `updated_at`."""
     path: str | None = None
     """Path behind `base_url`; left out: the dataset's name."""
     params: dict[str, str] = Field(default_factory=dict)
@@ -413,6 +416,9 @@ def _problems(contract: Dataset, found: DatasetSource, via: Via) -> Iterator[str
     where = f"datasets.{contract.name}"
     if via == "database" and (found.table is None) == (found.query is None):
         yield f"{where}: give exactly one of table and query"
+    strange = [name for name in found.whole_by if name not in contract.names or name == "updated_at"]
+    if strange or (found.whole_by and not contract.can_be_withdrawn):
+        raise ValueError(f"{where}.whole_by: name fields of a contract that has updated_at and deleted")
     if found.record is not None and found.records:
         yield f"{where}: give one of record and records"
     if found.fields is not None and not found.records:

@@ -98,7 +98,8 @@ class Walk:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        whole = rows
+        # What is knowingly not used is not kept either: most of it is about persons.
+        whole = rows.drop_columns([name for name in rows.column_names if self._scanner.mapping.is_dropped(name)])
         for name in (*self._scanner.mapping.wire_names, UNREADABLE):
             if name in rows.column_names:
                 continue

@@ -265,8 +265,12 @@ class Office:
 
     def in_force(self, dataset: str, key: str) -> list[dict[str, Any]]:
         found = sorted(map(str, (self._home / "var").glob(f"raw/tax/{dataset}/*/part-*.parquet")))
-        latest = f"select * from read_parquet({found}) qualify row_number() over (partition by {key} order by updated_at desc) = 1"
-        return duckdb.sql(f"{latest} order by all").to_arrow_table().to_pylist()
+        latest = f"""
+            select * exclude (filename) from read_parquet({found}, filename = true) qualify row_number() over (
+                partition by {key} order by updated_at desc, parse_filename(parse_dirpath(filename)) desc, _seq desc) = 1"""
+        return (
+            duckdb.sql(f"select * from ({latest}) where deleted is not true order by all").to_arrow_table().to_pylist()
+        )
 
 
 @pytest.fixture
@@ -299,18 +303,28 @@ def test_a_supplementary_return_replaces_the_first_one_in_whatever_order_they_co
     assert [row["workers"] for row in office.in_force("withholding", "return_id")] == [15]
 
 
-def test_lists_of_persons_land_as_payroll_and_a_supplementary_one_does_not_double_them(office: Office) -> None:
-    line = made.PROGRESSIVE["80/2021"]
-    outcomes = office.pull(**{"05_QTT_TNCN-L00": made.yearly([line], [made.FLAT])})
+def test_lists_of_persons_land_as_payroll(office: Office) -> None:
+    outcomes = office.pull(**{"05_QTT_TNCN-L00": made.yearly([made.PROGRESSIVE["80/2021"]], [made.FLAT])})
     assert not outcomes["payroll"].drift
-    office.pull(**{"05_QTT_TNCN-L01": made.yearly([line | {"ct12": "190000000"}], loaiTKhai="B", soLan="1")})
     found = {row["schedule"]: row for row in office.in_force("payroll", "line_id")}
     assert len(found) == 2
-    assert (found["progressive"]["income_vnd"], found["progressive"]["insurance_deducted_vnd"]) == (
-        190_000_000,
-        18_900_000,
-    )
+    assert found["progressive"]["insurance_deducted_vnd"] == 18_900_000
     assert (found["progressive"]["id_kind"], found["flat"]["id_kind"], found["flat"]["year"]) == ("citizen", None, 2025)
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first"), ("both",)])
+def test_whoever_is_on_the_supplementary_list_no_more_is_withdrawn_in_whatever_order_they_come(
+    office: Office, order: tuple[str, ...]
+) -> None:
+    line = made.PROGRESSIVE["80/2021"]
+    first = made.yearly([line], [made.FLAT])
+    second = made.yearly([line | {"ct12": "190000000"}], loaiTKhai="B", soLan="1")
+    if order == ("both",):
+        office.pull(**{"05_QTT_TNCN-L00": first, "05_QTT_TNCN-L01": second})
+    for name in order if order != ("both",) else ():
+        office.pull(**{f"05_QTT_TNCN-{name}": {"first": first, "second": second}[name]})
+    (row,) = office.in_force("payroll", "line_id")
+    assert (row["schedule"], row["income_vnd"]) == ("progressive", 190_000_000)
 
 
 def test_a_return_of_an_unknown_version_lands_nothing_and_says_why(office: Office) -> None:
