@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from connectors.formats import UnreadableFile
-from connectors.formats.grid import BLOCK_ROWS, HEAD_ROWS, Block, Merge, Row, Sheet, columns_of
-from connectors.formats.legacy_text import LEGACY, decode, is_syllable, judge
+from connectors.formats.grid import BLOCK_ROWS, HEAD_ROWS, Block, Column, Merge, Row, Sheet, columns_of, compute
+from connectors.formats.legacy_text import LEGACY, is_syllable, judge
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DELIMITERS = ",;\t|"
 _SAMPLE_BYTES = 2**18
@@ -51,7 +54,9 @@ class DelimitedSheet(Sheet):
         at = first_row
         while taken := list(islice(rows, BLOCK_ROWS)):
             faults = _faults(taken, at, width)
-            yield Block(np.arange(at, at + len(taken)), columns_of(taken, width), faults)
+            columns = columns_of(taken, width)
+            faults |= {at + int(row): {None: "a NUL character"} for row in _with_nul(columns)}
+            yield Block(np.arange(at, at + len(taken)), columns, faults)
             at += len(taken)
 
     def _rows(self) -> Iterator[Row]:
@@ -155,17 +160,22 @@ def _delimiter(text: str) -> str:
 
 
 def _faults(rows: list[Row], first: int, width: int) -> dict[int, dict[int | None, str]]:
-    """Rows with more or fewer fields than the header, or with a character no text has."""
+    """Rows with more or fewer fields than the header."""
     faults: dict[int, dict[int | None, str]] = {}
     if set(map(len, rows)) - {width}:
         for at, row in enumerate(rows):
             if row and len(row) != width and (len(row) < width or any(row[width:])):
                 faults[first + at] = {None: f"{len(row)} fields where the header has {width}"}
-    for at, row in enumerate(rows):
-        if any("\x00" in (text or "") for text in row):
-            faults[first + at] = {None: "a NUL character"}
-            row[:] = [(text or "").replace("\x00", "") for text in row]
     return faults
+
+
+def _with_nul(columns: list[Column]) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    """Positions of the rows with a character no text has."""
+    import numpy as np
+
+    pc = compute()
+    found = [np.asarray(pc.fill_null(pc.match_substring(column, "\x00"), False)) for column in columns]
+    return np.flatnonzero(np.any(found, axis=0))
 
 
 def _sample(stream: BinaryIO) -> bytes:
@@ -197,6 +207,3 @@ class _Unclosed(io.RawIOBase):
         data = self._stream.read(len(buffer))  # type: ignore[arg-type]
         buffer[: len(data)] = data  # type: ignore[index]
         return len(data)
-
-
-__all__ = ["DelimitedSheet", "decode", "recognise"]

@@ -24,6 +24,7 @@ from connectors.formats.grid import (
     columns_of,
 )
 from connectors.formats.numbers import plain_number
+from connectors.formats.packed import damage_told, refuse_bomb
 
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
@@ -36,17 +37,12 @@ _ODD_ERROR = re.compile(r"Err:\d{3}")
 
 def open_ods(path: Path) -> list[Sheet]:
     """The tables of a workbook. Raises `UnreadableFile` for one that is damaged, encrypted or a bomb."""
-    from connectors.formats.xlsx import damaged, refuse_bomb
-
-    try:
+    with damage_told(KeyError):
         packed = zipfile.ZipFile(path)
         refuse_bomb(packed)
         if b"encryption-data" in packed.read("META-INF/manifest.xml"):
             raise UnreadableFile("the workbook asks for a password", remedy="have the agency send it without one")
-        names = [OdsSheet(packed, number, name) for number, name in enumerate(_names(packed))]
-    except (zipfile.BadZipFile, KeyError, etree.XMLSyntaxError, EOFError) as error:
-        raise damaged(error) from error
-    return list(names)
+        return [OdsSheet(packed, number, name) for number, name in enumerate(_names(packed))]
 
 
 def _names(packed: zipfile.ZipFile) -> list[str]:
@@ -114,13 +110,8 @@ class OdsSheet(Sheet):
 
     def _rows(self, merges: list[Merge] | None = None) -> Iterator[tuple[int, Row, dict[int | None, str]]]:
         """Row number, cells and faults of every row that has any."""
-        from connectors.formats.xlsx import damaged
-
-        try:
-            with self._packed.open("content.xml") as stream:
-                yield from self._rows_in(stream, merges)
-        except (zipfile.BadZipFile, etree.XMLSyntaxError, EOFError) as error:
-            raise damaged(error) from error
+        with damage_told(ValueError), self._packed.open("content.xml") as stream:
+            yield from self._rows_in(stream, merges)
 
     def _rows_in(
         self, stream: IO[bytes], merges: list[Merge] | None

@@ -21,6 +21,7 @@ from connectors.formats.header import Closest, Header, find_header
 from connectors.formats.legacy_text import LegacyText
 from connectors.formats.merged import FilledDown
 from connectors.formats.ods import open_ods
+from connectors.formats.packed import damage_told
 from connectors.formats.record_rows import RecordRows
 from connectors.formats.xls import open_xls
 from connectors.formats.xlsx import open_xlsx
@@ -76,11 +77,8 @@ class opened_sheets:  # noqa: N801 - a context manager, used like a function
 
     def _out_of_zip(self) -> list[Sheet]:
         path = self._as_file()
-        try:
-            with zipfile.ZipFile(path) as packed:
-                parts = set(packed.namelist())
-        except zipfile.BadZipFile as error:
-            raise UnreadableFile("the file is cut off or damaged", remedy="have the agency send it again") from error
+        with damage_told(), zipfile.ZipFile(path) as packed:
+            parts = set(packed.namelist())
         if "xl/workbook.xml" in parts:
             return open_xlsx(path)
         if "content.xml" in parts:
@@ -110,6 +108,8 @@ def _refuse_markup(first: bytes) -> None:
 
 def _chosen(sheets: Sequence[Sheet], kind: str | None, format: Format) -> list[Sheet]:
     """The sheets that may hold the records of one kind: by the kind's name, else by `[files.format] sheet`."""
+    if not sheets:
+        raise UnreadableFile("the workbook has no sheet with cells", remedy="have the agency send it again")
     pattern = kind or format.sheet
     if pattern is None or sheets[0].label is None:
         return [sheet for sheet in sheets if not sheet.is_hidden] or list(sheets)

@@ -1,5 +1,6 @@
 """XLS workbooks, as Excel wrote them until 2003: at most 65,536 rows, read whole."""
 
+import struct
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,23 +14,27 @@ if TYPE_CHECKING:
     import xlrd
     from xlrd.sheet import Cell
 
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""A workbook of any kind with a password lies in the same container as an XLS workbook."""
+_BROKEN_RECORDS = (struct.error, AssertionError, LookupError, ValueError, TypeError, AttributeError, OverflowError)
+"""What xlrd lets through where the records of a workbook are nonsense."""
+
 
 def open_xls(path: Path) -> list[Sheet]:
     """The worksheets of a workbook. Raises `UnreadableFile` for one that is damaged or asks for a password."""
     import xlrd
     from xlrd.compdoc import CompDocError
 
+    if _ENCRYPTED in path.read_bytes():
+        raise UnreadableFile("the workbook asks for a password", remedy="have the agency send it without one")
     try:
         # The log goes nowhere: it repeats names of sheets and styles.
         book = xlrd.open_workbook(str(path), formatting_info=True, logfile=_Nowhere())
-    except (xlrd.XLRDError, CompDocError, AssertionError, IndexError, ValueError, UnicodeDecodeError) as error:
-        said = str(error).lower()
-        is_locked = "encrypted" in said or "password" in said or "workbook stream" in said
+    except (xlrd.XLRDError, CompDocError, *_BROKEN_RECORDS) as error:
+        is_locked = "password" in str(error).lower() or "encrypted" in str(error).lower()
         raise UnreadableFile(
             "the workbook asks for a password" if is_locked else "the workbook is damaged, or no XLS file",
-            remedy="have the agency send it without a password, as XLSX"
-            if is_locked
-            else "have the agency send it again",
+            remedy="have the agency send it without one" if is_locked else "have the agency send it again",
         ) from error
     return [XlsSheet(book, sheet) for sheet in book.sheets()]
 

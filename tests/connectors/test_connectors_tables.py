@@ -1,8 +1,10 @@
 """Tables in XLSX, XLS, ODS and delimited text come out as records, whatever stands around them."""
 
+import contextlib
 import csv
 import io
 import json
+import random
 import re
 import zipfile
 from collections.abc import Sequence
@@ -345,17 +347,30 @@ def test_a_million_empty_repeated_rows_and_columns_of_ods_cost_nothing() -> None
         (made.repacked(sheet(*ROWS), lambda part, text: text[:300] if "sheet1" in part else text), "damaged"),
         (made.xls("T", [NAMES, *ROWS])[:3000], "damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "damaged"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "password"),
         (b"<html><table><tr><td>STT</td></tr></table></html>", "web page"),
         (b'\xef\xbb\xbf<?xml version="1.0"?><Workbook/>', "web page"),
         (csv_of(*ROWS) + b'\r\n6,"An,01,1,1\r\n' + b"x," * 9, "do not pair"),
         (csv_of(*ROWS) + b"\r\n6,\xff\xfe,1,1,1" + b"\r\n" + b"a,b,c,d,e\r\n" * 40_000, "encoding"),
     ],
-    ids=["empty", "cut", "cut sheet", "cut xls", "ole", "html", "xml 2003", "open quote", "bad byte"],
+    ids=["empty", "cut", "cut sheet", "cut xls", "ole", "locked", "html", "xml 2003", "open quote", "bad byte"],
 )
 def test_a_file_that_is_damaged_or_another_format_is_refused(content: bytes, said: str) -> None:
     error = refused(content)
     assert said in str(error)
     assert error.remedy
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bytes_changed_at_random_give_records_or_a_refusal_and_nothing_else(seed: int) -> None:
+    chance = random.Random(seed)
+    for content in (made.xlsx(("D02", GRID, MERGES)), made.xls("D02", GRID, MERGES), made.ods(("D02", GRID, MERGES))):
+        for _ in range(8):
+            broken = bytearray(content)
+            for _ in range(chance.choice([1, 3, 30])):
+                broken[chance.randrange(len(broken))] = chance.randrange(256)
+            with contextlib.suppress(UnreadableFile):
+                assert all(row["_place"] for row in rows_of(bytes(broken), *D02_NAMES))
 
 
 def test_bytes_that_are_no_text_far_down_a_csv_file_are_refused_with_the_line() -> None:
