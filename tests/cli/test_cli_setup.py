@@ -97,7 +97,7 @@ def test_a_fresh_source_file_holds_notes_only_and_names_every_dataset(
 ) -> None:
     notes = source_notes(registry)
     assert tomllib.loads(notes) == {}
-    assert all(f"#   {name} (" in notes for name in load_contracts()[registry])
+    assert all(f"\n# {name} (" in notes for name in load_contracts()[registry])
 
 
 LOCKED = """
