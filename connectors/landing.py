@@ -34,6 +34,8 @@ from contracts.predicates import (
 _BATCH_BYTES = 32 * 2**20
 _BATCH_ROWS = 100_000
 _MEMORY_LIMIT = "300MB"
+# Most columns hold nearly as many values as rows: a dictionary of them is built for nothing.
+_WRITING = "compression zstd, compression_level 1, dictionary_size_limit 2000, parquet_version v2"
 # However many datasets are pulled side by side, two conversions keep two cores busy; more would only take memory.
 _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="landing")
 
@@ -321,9 +323,7 @@ class _Conversion:
             closer = ", ".join(f'({typed_expression(each)})::{each.duckdb_type} as "{each.name}"' for each in fields)
             unusual = f"select {closer}, _record_key, _seq::bigint as _seq from doubtful where len(_reasons) = 0"
             rows = f"select * from ({rows} union all {unusual}) order by _seq"
-        copied = connection.execute(
-            f"copy ({rows}) to {sql_text(path)} (format parquet, compression zstd, compression_level 1)"
-        ).fetchone()
+        copied = connection.execute(f"copy ({rows}) to {sql_text(path)} (format parquet, {_WRITING})").fetchone()
         assert copied is not None
         make_durable(path)
         return LandedFile(path.name, copied[0], sha256_of(path))
