@@ -18,7 +18,7 @@ _BUILT_IN: dict[int, Moment] = {
     **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47), "time"),
     22: "datetime",
 }
-_PATTERNS = {"date": "%Y-%m-%d", "datetime": "%Y-%m-%dT%H:%M:%S", "time": "%H:%M:%S"}
+_PATTERNS = {"datetime": "%Y-%m-%dT%H:%M:%S", "time": "%H:%M:%S"}
 
 
 def built_in_kind(identifier: int) -> Moment | None:
@@ -69,7 +69,10 @@ def moments(days: Column, kind: Moment, first_day: int = FIRST_DAY) -> Column:
     known = (numbers >= low) & (numbers < high)
     seconds = np.rint(np.where(known, numbers, low) * 86_400).astype(np.int64)
     if kind == "date":
-        seconds -= seconds % 86_400
+        days_of_1970 = pa.array((seconds // 86_400 + first_day).astype(np.int32), pa.int32())
+        return pc.if_else(
+            pa.array(known), days_of_1970.cast(pa.date32()).cast(pa.string()), pa.scalar(None, pa.string())
+        )
     shifted = pa.array(seconds + (0 if kind == "time" else first_day * 86_400), pa.timestamp("s"))
     return pc.if_else(pa.array(known), pc.strftime(shifted, _PATTERNS[kind]), pa.scalar(None, pa.string()))
 

@@ -154,16 +154,16 @@ class XlsxSheet(Sheet):
         return self._read[0].merges
 
     def blocks(self, first_row: int, width: int) -> Iterator[Block]:
-        import pyarrow.parquet as pq
+        import pyarrow as pa
 
         meaning, path = self._read
-        with pq.ParquetFile(path) as stored:
-            for batch in stored.iter_batches(BLOCK_ROWS):
+        with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as stored:
+            for number in range(stored.num_record_batches):
+                batch = stored.get_batch(number)
                 numbers = batch.column(0).to_numpy()
                 start = int(numbers.searchsorted(first_row))
-                block = Block(
-                    numbers[start:], [column[start:] for column in batch.columns[1 : width + 1 + EXTRA_COLUMNS]]
-                )
+                columns = batch.columns[1 : width + 1 + EXTRA_COLUMNS]
+                block = Block(numbers[start:], [column[start:] for column in columns] if start else columns)
                 if len(block.numbers):
                     yield typed(block, meaning, self._book.first_day)
 
@@ -179,7 +179,9 @@ class XlsxSheet(Sheet):
 
     def _copy_cells(self) -> Path:
         """All rows that hold anything, with their numbers from 0, as DuckDB reads them."""
-        path = self._book.path.with_name(f"{self._part.replace('/', '-')}.parquet")
+        import pyarrow as pa
+
+        path = self._book.path.with_name(f"{self._part.replace('/', '-')}.arrow")
         width = self._width()
         cells = f"A1:{column_letters(width - 1)}{2**20}"
         # Without a header row DuckDB names the columns by their letters.
@@ -188,11 +190,12 @@ class XlsxSheet(Sheet):
             f"read_xlsx({_quoted(str(self._book.path))}, sheet={_quoted(self._name)}, header=false, all_varchar=true, "
             f"stop_at_empty=false, range='{cells}')"
         )
+        query = f"from (select row_number() over () - 1 as row, * from {read}) where coalesce({filled}) is not null"
         with _duckdb() as connection:
-            connection.execute(
-                f"copy (select * from (select row_number() over () - 1 as row, * from {read}) where coalesce({filled}) "
-                f"is not null) to {_quoted(str(path))} (format parquet, compression lz4, row_group_size {BLOCK_ROWS})"
-            )
+            batches = connection.execute(query).to_arrow_reader(BLOCK_ROWS)
+            with pa.ipc.new_file(str(path), batches.schema) as sink:
+                for batch in batches:
+                    sink.write_batch(batch)
         return path
 
     def _width(self) -> int:

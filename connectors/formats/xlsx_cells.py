@@ -6,7 +6,7 @@ A cell's style makes a date of a number, its type a truth value or an error; pro
 import itertools
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -65,7 +65,8 @@ class CellMeanings:
 def look_through(stream: IO[bytes], styles: dict[int, Kind], *, has_escapes: bool) -> CellMeanings:
     """Go through the XML of a sheet once; `styles` are those that make a date or a time of a number."""
     meaning = CellMeanings(has_escapes=has_escapes)
-    telling = _Telling(styles)
+    numbers = "|".join(map(str, styles)) or "-"
+    telling = re.compile(rf" (?:s=[\"'](?:{numbers})|t=[\"'][be])[\"']".encode())
     for text in _whole_rows(stream):
         _note_cells(text, telling, styles, meaning)
         meaning.has_escapes |= b"_x" in text
@@ -78,20 +79,6 @@ def look_through(stream: IO[bytes], styles: dict[int, Kind], *, has_escapes: boo
 def typed(block: Block, meaning: CellMeanings, first_day: int) -> Block:
     """The block as stored, with dates, truth values and odd numbers written as text should have them."""
     return _Typed(meaning, block, first_day).block()
-
-
-class _Telling:
-    """What marks a cell that is more than the text it is stored as: its style, its type, how its number is written."""
-
-    def __init__(self, styles: Iterable[int]) -> None:
-        numbers = "|".join(map(str, styles)) or "-"
-        self.any_order = re.compile(rf" (?:s=[\"'](?:{numbers})|t=[\"'][be])[\"']".encode())
-        self.usual = re.compile(
-            rf'r="([A-Z]+)(\d+)" (?:s="({numbers})"(?: t="([a-z]+)")?|(?:s="\d+" )?t="([be])")'.encode()
-        )
-
-    def odd_numbers(self, text: bytes) -> "Iterator[re.Match[bytes]]":
-        return itertools.chain.from_iterable(pattern.finditer(text) for pattern in _ODD_NUMBERS)
 
 
 def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:
@@ -112,17 +99,13 @@ def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _note_cells(text: bytes, telling: "_Telling", styles: dict[int, Kind], meaning: CellMeanings) -> None:
-    usual = telling.usual.findall(text)
-    if len(usual) == len(telling.any_order.findall(text)):
-        for column, row, style, kind, other in usual:
-            meaning.note(_kind_of_cell(style, kind or other, styles), column, row)
-        found: Iterable[re.Match[bytes]] = telling.odd_numbers(text)
-    else:
-        found = itertools.chain(telling.any_order.finditer(text), telling.odd_numbers(text))
-    for each in found:
-        start = _start_of_cell(text, text.rfind(b"<", 0, each.start()))
-        cell = _USUAL_CELL.match(_usual(text[start : text.index(b">", start) + 1])) if start >= 0 else None
+def _note_cells(text: bytes, telling: "re.Pattern[bytes]", styles: dict[int, Kind], meaning: CellMeanings) -> None:
+    for found in itertools.chain(telling.finditer(text), *(odd.finditer(text) for odd in _ODD_NUMBERS)):
+        start = text.rfind(b"<", 0, found.start())
+        cell = _USUAL_CELL.match(text, start)
+        if cell is None:
+            start = _start_of_cell(text, start)
+            cell = _USUAL_CELL.match(_usual(text[start : text.index(b">", start) + 1])) if start >= 0 else None
         if cell is not None:
             meaning.note(_kind_of_cell(cell[3], cell[4], styles), cell[1], cell[2])
 
