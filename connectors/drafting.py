@@ -96,6 +96,7 @@ async def _from_service(
             answered, body = await client.fetch_body(asked)
         recognised = recognise(body, answered, asked)
         drafted = fitted(registry, json_fields(recognised.records), contract, bare.rpartition("/")[2])
+        drafted.is_flat = False
         path = urlsplit(bare).path.rpartition("/")[2]
         if path != drafted.contract.name:
             drafted.keys["path"] = path

@@ -108,11 +108,13 @@ def from_file(registry: str, path: Path, stream: BinaryIO, wanted: Sequence[Data
     if first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")):
         found = recognise(inner.stream.read(), {}, path.name)
         draft.tables["files.format"] = {"name": found.body.get("format", "json")}
-        fields = json_fields(found.records)
+        fields, kind = json_fields(found.records), found.body.get("records")
     else:
         draft.tables["files.format"] = {"name": "table"}
-        fields = _table_fields(inner.stream, [contract] if contract else contracts_of(registry))
-    draft.datasets.append(fitted(registry, fields, contract, path.stem))
+        fields, kind = _table_fields(inner.stream, [contract] if contract else contracts_of(registry)), None
+    drafted = fitted(registry, fields, contract, path.stem)
+    drafted.keys |= {"record": kind} if kind else {}
+    draft.datasets.append(drafted)
     return draft
 
 

@@ -22,6 +22,8 @@ class DatasetDraft:
     proposal: Proposal
     keys: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    is_flat: bool = True
+    """A dot in a name is part of the name; else it leads into a nested object, which is known or unknown as a whole."""
 
     @property
     def missing(self) -> list[str]:
@@ -93,13 +95,14 @@ def _dataset(drafted: DatasetDraft) -> Iterator[str]:
 
 def _left_over(drafted: DatasetDraft) -> Iterator[str]:
     """Fields of the source that are drift until they are mapped or ignored; those beside a mapped one need neither."""
-    used = {_topmost(wire.name) for wire in drafted.proposal.found.values()}
-    names = dict.fromkeys(_topmost(wire.name) for wire in drafted.proposal.left_over)
+    known_by = _whole if drafted.is_flat else _topmost
+    used = {known_by(wire.name) for wire in drafted.proposal.found.values()}
+    names = dict.fromkeys(known_by(wire.name) for wire in drafted.proposal.left_over)
     fresh = [name for name in names if name not in used]
     if fresh:
         yield "# chưa ghép, chưa bỏ qua · neither mapped nor ignored yet: map each below, or take the # off"
         yield f"#ignore = {_value(fresh)}"
-    nested = [wire.name for wire in drafted.proposal.left_over if _topmost(wire.name) in used]
+    nested = [wire.name for wire in drafted.proposal.left_over if known_by(wire.name) in used]
     if nested:
         yield from _wrapped("# không dùng · not used, beside fields that are: ", nested)
 
@@ -126,6 +129,10 @@ def _missing(contract: Field, dataset: Dataset) -> str:
     role = "part of the key; " if contract.name in dataset.key else ""
     wanted = f"{role}{contract.title_vi} ({contract.type}{listed})"
     return f'#{contract.name} = ""  # bắt buộc · required: {wanted}; name its field, or write {{ constant = "…" }}'
+
+
+def _whole(name: str) -> str:
+    return name
 
 
 def _topmost(name: str) -> str:

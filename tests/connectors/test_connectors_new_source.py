@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import xlsxwriter
 from odd_registry import Answer, Asked, Reply, answering, as_json
+from postgres_server import OWNER, PASSWORD, serving
 
 from common.errors import ConfigurationError, SourceError
-from common.settings import RegistrySettings
+from common.settings import RegistrySettings, SecretPlace
 from connectors.drafting import Access, draft_source
 from connectors.drafting_text import SourceDraft
 from connectors.guessing import UNDECIDED, guess
@@ -276,6 +277,27 @@ def test_a_sqlite_file_is_drafted_table_by_table(tmp_path: Path) -> None:
     assert source.via_of("revenue") == "database"
 
 
+def test_a_postgresql_database_is_drafted_without_its_password(tmp_path: Path) -> None:
+    with serving() as server:
+        database = server.database()
+        database.run(
+            "create table nop_tien (so_chung_tu text, ma_don_vi text, ngay_nop date, so_tien numeric, "
+            "cap_nhat timestamptz); create view kho as select 1 as so; "
+            "insert into nop_tien values ('CT1', 'TA0001A', '2026-01-02', 1000000, now())"
+        )
+        drafted = draft("insurance", database.url, tmp_path, user=OWNER, password=PASSWORD)
+        with pytest.raises(SourceError, match="cannot be reached"):
+            draft("insurance", database.url, tmp_path, user=OWNER, password="wrong")
+    (tmp_path / "s.toml").write_text(drafted.text(), encoding="utf-8")
+    source = load_source(tmp_path / "s.toml")
+    assert source.database is not None
+    assert (source.database.url, source.database.user) == (database.url, OWNER)
+    assert source.database.password == SecretPlace(env="INSURANCE_PASSWORD")
+    assert (source.datasets["payment"].table, source.datasets["payment"].changed) == ("nop_tien", "cap_nhat")
+    assert list(source.datasets) == ["payment"]
+    assert PASSWORD not in drafted.text()
+
+
 @pytest.mark.parametrize(
     ("root", "registry", "packaged"),
     [
@@ -304,6 +326,20 @@ def test_json_lines_in_a_file_are_drafted_too(tmp_path: Path) -> None:
     drafted = draft("tax", str(path), tmp_path)
     assert drafted.tables["files.format"] == {"name": "ndjson"}
     assert drafted.datasets[0].contract.name == "taxpayer"
+
+
+def test_nested_fields_are_reached_by_a_dot_and_what_lies_beside_them_is_told(tmp_path: Path) -> None:
+    nested = [{"so_qd": "1", "nguoi": {"ho_ten": "Nguyễn Thử", "dan_toc": "Kinh"}, "khac": {"a": 1}}]
+    with answering(lambda asked: as_json({"ket_qua": {"ds": nested}})) as registry:
+        text = draft("labour", f"{registry.url}/x", tmp_path, "unemployment").text()
+    assert 'full_name = "nguoi.ho_ten"' in text
+    assert '#ignore = ["khac"]' in text
+    assert "beside fields that are: nguoi.dan_toc" in text
+    path = tmp_path / "tctn.json"
+    path.write_text(json.dumps({"ket_qua": {"ds": nested}}), encoding="utf-8")
+    text = draft("labour", str(path), tmp_path, "unemployment").text()
+    assert 'record = "ket_qua.ds"' in text
+    assert '#ignore = ["nguoi.dan_toc", "khac.a"]' in text
 
 
 @pytest.mark.parametrize("contract", all_datasets(), ids=lambda each: each.full_name)

@@ -136,6 +136,7 @@ def landed(reader: Reader, dataset: str, columns: str, where: str = "true") -> l
     return duckdb.sql(f"select {columns} from read_parquet('{files}') where {where} order by all").fetchall()
 
 
+@pytest.mark.slow
 def test_a_registry_nobody_here_wrote_is_onboarded_by_the_tutorial_as_it_stands(
     reader: Reader, outputs: dict[str, str]
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_registry_nobody_here_wrote_is_onboarded_by_the_tutorial_as_it_stands(
     assert landed(reader, "taxpayer", "updated_at::varchar", "tax_code = '0100000000'")[0][0].startswith("2026-0")
 
 
+@pytest.mark.slow
 def test_the_tutorial_shows_what_its_reader_sees(outputs: dict[str, str]) -> None:
     drafted = next(text for command, text in outputs.items() if command.startswith("doichieu sources new"))
     assert "tax_code, name, kind, status, started_on, province_code, address, updated_at │ kind, status" in drafted
