@@ -83,7 +83,7 @@ class Landed:
 @dataclass(frozen=True)
 class _Converted:
     part: LandedFile | None
-    bad: list[tuple[int, str | None, datetime | None, list[str]]]
+    bad: list[tuple[int, str | None, datetime | None, list[str], str | None]]
     rows: int
     newest: datetime | None
     living: int
@@ -228,7 +228,7 @@ class _Conversion:
             self._read(connection)
             doubtful = self._examine(connection)
             bad = connection.execute(
-                f"select _seq, _record_key, {_microseconds(self._dataset)}, _reasons from doubtful"
+                f"select _seq, _record_key, {_microseconds(self._dataset)}, _reasons, {self._as_mapped()} from doubtful"
                 " where len(_reasons) > 0 order by _seq"
             ).fetchall()
             counted = self._counts(connection)
@@ -237,7 +237,7 @@ class _Conversion:
         required = [each.name for each in self._dataset.fields if each.is_required]
         return _Converted(
             part,
-            [(seq, key, _moment(at), reasons) for seq, key, at, reasons in bad],
+            [(seq, key, _moment(at), reasons, mapped) for seq, key, at, reasons, mapped in bad],
             counted[0],
             _moment(counted[1]),
             counted[2],
@@ -281,6 +281,13 @@ class _Conversion:
         found = connection.execute("select count(*) from doubtful").fetchone()
         assert found is not None
         return int(found[0])
+
+    def _as_mapped(self) -> str:
+        """SQL: the contract's fields as JSON; null where the record itself is written so."""
+        if self._mapping.is_identity:
+            return "null::varchar"
+        fields = ", ".join(f'{quoted(name)}, "{name}"' for name in self._dataset.names)
+        return f"json_merge_patch('{{}}', json_object({fields}))::varchar"
 
     def _refused_on_sight(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -351,10 +358,10 @@ def _bad_records(batch: Batch, walk: Walk, converted: _Converted) -> Iterator[Ba
         end = first + page.found.rows
         delivered = walk.delivered_records(page.number) if current is not None and current[0] < end else []
         while current is not None and current[0] < end:
-            seq, key, updated_at, reasons = current
+            seq, key, updated_at, reasons, mapped = current
             at = seq - first
             why = (unreadable[at],) if at in unreadable else tuple(_said_once(reasons))
-            yield BadRecord(key, updated_at, delivered[at], why, page.number, at + 1)
+            yield BadRecord(key, updated_at, delivered[at], why, page.number, at + 1, mapped)
             current = next(bad, None)
         first = end
 

@@ -25,6 +25,8 @@ class BadRecord:
     reasons: tuple[str, ...]
     page: int
     row: int
+    mapped: str | None = None
+    """The record as the contract would have it, JSON of texts, where the source has words of its own."""
 
 
 class QuarantineFile:
@@ -58,6 +60,7 @@ class QuarantineFile:
                 "page": bad.page,
                 "row": bad.row,
                 "pull": self._pull,
+                "mapped": bad.mapped,
             }
             for bad in records
         ]
@@ -86,5 +89,6 @@ def _schema() -> "pa.Schema":
         ("page", pa.int32()),
         ("row", pa.int32()),
         ("pull", pa.string()),
+        ("mapped", pa.string()),
     ]
     return pa.schema(columns)

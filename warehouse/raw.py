@@ -146,7 +146,10 @@ def _keep_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, fin
     if unsettled is not None:
         connection.execute(
             f"insert into raw.set_aside select {literal(dataset.registry)}, {literal(dataset.name)}, record_key,"
-            f" updated_at, pull, record from ({unsettled}) where record_key is not null"
+            # A record in a source's own words is read as the contract would have it (`mapped`), as far as it goes.
+            " updated_at, pull, coalesce(mapped, record)"
+            f" from (select null::varchar as mapped limit 0 union all by name from ({unsettled}))"
+            " where record_key is not null"
         )
 
 
