@@ -202,7 +202,8 @@ def _described(settings: Settings, contract: "Dataset", today: date) -> dict[str
     from connectors.manifests import finished_pulls
 
     registry = next((found for name, found in settings.registries.items() if name == contract.registry), None)
-    pulls = finished_pulls(settings.data, contract.registry, contract.name)
+    finished = finished_pulls(settings.data, contract.registry, contract.name)
+    pulls = [pull for pull in finished if not pull.replay_of]
     last = pulls[-1] if pulls else None
     newest = last.high_water_mark if last else None
     return {

@@ -76,7 +76,7 @@ def _diff(settings: Settings, source: Source, check: DatasetCheck) -> DatasetDif
 
 def _last_offered(settings: Settings, contract: Dataset) -> PullManifest | None:
     finished = finished_pulls(settings.data, contract.registry, contract.name)
-    return next((pull for pull in reversed(finished) if pull.offered), None)
+    return next((pull for pull in reversed(finished) if pull.offered and not pull.replay_of), None)
 
 
 def _of_the_description(source: Source, contract: Dataset, last: PullManifest) -> list[Change]:

@@ -148,7 +148,7 @@ def _keep_set_aside(connection: duckdb.DuckDBPyConnection, dataset: Dataset, fin
             f"insert into raw.set_aside select {literal(dataset.registry)}, {literal(dataset.name)}, record_key,"
             # A record in a source's own words is read as the contract would have it (`mapped`), as far as it goes.
             " updated_at, pull, coalesce(mapped, record)"
-            f" from (select null::varchar as mapped limit 0 union all by name from ({unsettled}))"
+            f" from (select null::varchar as mapped where false union all by name select * from ({unsettled}))"
             " where record_key is not null"
         )
 

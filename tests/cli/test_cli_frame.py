@@ -15,7 +15,7 @@ from cli.waiting import WAITING
 from common.errors import Blocked, DoiChieuError, SourceError
 
 PUBLISHED_VERBS = {
-    "init", "doctor", "demo", "sandbox serve", "sandbox truth", "sources list", "sources check", "pull",
+    "init", "doctor", "demo", "sandbox serve", "sandbox truth", "sources list", "sources check", "sources new", "sources diff", "pull",
     "quarantine ls", "quarantine show", "quarantine replay", "quarantine waive", "quarantine feedback",
     "run", "build", "publish", "rollback", "rules list", "rules show", "rules backtest", "flags", "explain", "export",
     "link", "report", "schedule", "backfill", "serve", "users", "audit verify", "retention", "backup", "restore",
