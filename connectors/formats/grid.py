@@ -13,7 +13,7 @@ HEAD_ROWS = 60
 BLOCK_ROWS = 20_000
 COLUMNS_MAX = 702
 """A to ZZ: no list of people is wider, and a formatted but empty column costs memory."""
-EXTRA_COLUMNS = 16
+EXTRA_COLUMNS = 4
 """Columns right of the header that are read too: what stands in them without a name is told, not lost."""
 ERRORS = ("#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!")
 

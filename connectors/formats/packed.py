@@ -15,7 +15,16 @@ _UNPACKED_MAX = 4 * 2**30
 _UNPACKED_FREE = 64 * 2**20
 """Up to this size any ratio is fine."""
 _RATIO_MAX = 200
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, etree.LxmlError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    struct.error,
+    UnicodeDecodeError,
+    NotImplementedError,
+    RuntimeError,
+    etree.LxmlError,
+)
 """What zipfile and lxml raise where bytes are nonsense; RuntimeError: a part that asks for a password."""
 
 
