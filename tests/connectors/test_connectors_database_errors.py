@@ -48,7 +48,9 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         {"changed": "sua_luc"}, {}, ["there is no column sua_luc", "datasets.payment.changed", "cap_nhat"],
     ),
     "a range column that is not there": ({"range_column": "stt"}, {}, ["no column stt", "datasets.payment.range_column"]),
-    "a range column of truth values": ({"query": "select *, id > 3 as lon from so_thu", "range_column": "lon"}, {}, ["has no ranges", "range_column"]),
+    "a range column of truth values": (
+        {"query": "select *, id > 3 as lon from so_thu", "range_column": "lon"}, {}, ["has no ranges", "range_column"],
+    ),
     "a column of the query that is not there": ({"query": "select so_no from so_thu"}, {}, ["no such column", "datasets.payment.query"]),
     "a query that is no SQL": ({"query": "selec 1"}, {}, ["not valid SQL", "datasets.payment.query"]),
     "a query that names a column twice": ({"query": "select *, so_ct from so_thu"}, {}, ["columns twice: so_ct", "datasets.payment.query"]),
