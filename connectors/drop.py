@@ -180,7 +180,7 @@ class _Pass:
         lacking = [taker for taker in feeds if self._records.lack(taker, delivery.sha256)]
         reading = [taker for taker in lacking if taker.name in self._records.asked]
         if reading:
-            self._records.read(delivery, stream, reading)
+            self._records.read(delivery, stream, reading, self._note)
         if not entry.is_same_as(self._place.look_at(entry.path)):
             raise Changed("the file changed while it was being read", where=claim.name)
         kept = self._kept[delivery.sha256] = self._keep(delivery, stream, feeds)
@@ -188,6 +188,9 @@ class _Pass:
         is_duplicate = not lacking and not claim.is_recovered
         self._taken.append(_Taken(claim, delivery, tuple(feeds), kept, is_duplicate, bool(reading)))
         return None
+
+    def _note(self, dataset: str, said: str) -> None:
+        self._notices.say(f"in which {said}", [dataset])
 
     def _keep(self, delivery: Delivery, stream: BinaryIO, feeds: Sequence[Taker]) -> Kept:
         known = self._kept.get(delivery.sha256) or self._archive.find(delivery.sha256)

@@ -2,7 +2,7 @@
 
 import fnmatch
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -100,7 +100,13 @@ def is_taken(place: Place, takers: Sequence[Taker], entry: Entry) -> bool:
         return False
 
 
-def tables_of(inner: InnerFile, takers: Sequence[Taker]) -> Iterator[tuple[Taker, "pa.Table"]]:
+Note = Callable[[str, str], None]
+"""Takes a dataset and what a reader has to say of a file: rows left out, texts converted."""
+
+
+def tables_of(
+    inner: InnerFile, takers: Sequence[Taker], note: Note = lambda dataset, said: None
+) -> Iterator[tuple[Taker, "pa.Table"]]:
     """Each piece of the file for each dataset that wants its kind of record; the file is read once per format.
 
     Raises `UnreadableFile` naming the file, possibly after some pieces.
@@ -108,13 +114,13 @@ def tables_of(inner: InnerFile, takers: Sequence[Taker]) -> Iterator[tuple[Taker
     by_format = sorted(takers, key=lambda taker: taker.format.model_dump_json())
     try:
         for _, group in groupby(by_format, key=lambda taker: taker.format.model_dump_json()):
-            yield from _read_once(inner, list(group))
+            yield from _read_once(inner, list(group), note)
     except UnreadableFile as error:
         where = f"{inner.name}, {error.where}" if error.where else inner.name
         raise UnreadableFile(error.what, where=where, remedy=error.remedy) from error
 
 
-def _read_once(inner: InnerFile, takers: Sequence[Taker]) -> Iterator[tuple[Taker, "pa.Table"]]:
+def _read_once(inner: InnerFile, takers: Sequence[Taker], note: Note) -> Iterator[tuple[Taker, "pa.Table"]]:
     wanted: dict[str | None, tuple[str, ...]] = {}
     for taker in takers:
         for kind, names in taker.kinds.items():
@@ -125,6 +131,8 @@ def _read_once(inner: InnerFile, takers: Sequence[Taker]) -> Iterator[tuple[Take
         for taker in takers:
             if kind not in taker.kinds:
                 continue
+            for said in piece.notes:
+                note(taker.name, said)
             # What only another dataset maps is no drift of this one.
             foreign = set(wanted[kind]).difference(taker.kinds[kind])
             rows = piece.rows.select([name for name in piece.rows.column_names if name not in foreign])

@@ -8,7 +8,7 @@ from common.settings import Settings
 from common.values import VIETNAM, Progress
 from connectors.archive import Delivery
 from connectors.draft import PullPlan, Query
-from connectors.file_kinds import Taker, tables_of, with_file_columns
+from connectors.file_kinds import Note, Taker, tables_of, with_file_columns
 from connectors.file_pages import FilePages
 from connectors.manifests import AskedFor, DeliveredFile, PullManifest, finished_pulls
 from connectors.places import scratch_of
@@ -73,7 +73,7 @@ class FileRecords:
         under_way = self._pages.get(taker.name)
         return not self.hold(taker.name, sha256) and (under_way is None or sha256 not in under_way.files)
 
-    def read(self, delivery: Delivery, stream: BinaryIO, takers: Sequence[Taker]) -> None:
+    def read(self, delivery: Delivery, stream: BinaryIO, takers: Sequence[Taker], note: Note) -> None:
         """Every record of the file, once, into the pages of the datasets that want it; `end` or `drop` has to follow.
 
         Raises `UnreadableFile`, possibly after some records.
@@ -82,7 +82,7 @@ class FileRecords:
         for inner in inner_files(stream, delivery.name, limit=self._limit, scratch=scratch):
             wanting = [taker for taker in takers if taker.takes(delivery.name) or taker.takes(inner.name)]
             columns = file_columns(delivery, inner)
-            for taker, rows in tables_of(inner, wanting):
+            for taker, rows in tables_of(inner, wanting, note):
                 self._pages[taker.name].add(_file(delivery), with_file_columns(rows, columns))
                 self._progress.advance(taker.contract.full_name, rows.num_rows)
 

@@ -115,7 +115,7 @@ class Mapping:
     def _over_kinds(self, field: Field, pulled_at: str) -> tuple[str, str | None]:
         if self.is_identity:
             return _name(field.name), None
-        made = {kind: self._made(field, fields.get(field.name), pulled_at) for kind, fields in self.variants.items()}
+        made = {kind: self._made(field, fields, pulled_at) for kind, fields in self.variants.items()}
         if None in made:
             return made[None]
         cases = " ".join(f"when {quoted(str(kind))} then {value}" for kind, (value, _) in made.items())
@@ -123,32 +123,43 @@ class Mapping:
         kind = _name(RECORD)
         return f"case {kind} {cases} end", f"case {kind} {refused} end" if refused else None
 
-    def _made(self, field: Field, how: FieldSource | None, pulled_at: str) -> tuple[str, str | None]:
+    def _made(self, field: Field, fields: Table[str, FieldSource], pulled_at: str) -> tuple[str, str | None]:
         """SQL of the field's text, and of the reason where the source's text is not written as promised."""
+        how = fields.get(field.name)
         if how is None:
             return "null::varchar", None
         if how.constant is not None:
             return quoted(how.constant), None
-        plain = self._taken(how, pulled_at)
+        plain = self._joined(how, fields, pulled_at) if how.join else self._taken(how, pulled_at)
         value = self._parsed_and_recoded(field, how, plain)
         refusal = None
         if how.parse or (how.recode and how.otherwise == "refuse"):
             reason = quoted(f"{field.name}: {_expected(how)}")
             refusal = f"case when {plain} is not null and {value} is null then {reason} end"
+        if how.digest:
+            value = f"left(sha256({value}), 24)"
         if how.default is not None:
             value = f"coalesce({value}, case when {plain} is null then {quoted(how.default)} end)"
         return value, refusal
 
+    def _joined(self, how: FieldSource, fields: Table[str, FieldSource], pulled_at: str) -> str:
+        """Several fields put together: the source's own, or the contract's as they are made here (`=name`)."""
+        parts = [
+            self._made(self.contract.field(name[1:]), fields, pulled_at)[0]
+            if name.startswith("=")
+            else f"nullif(trim({quoted(pulled_at) if name == PULLED_AT else self._column(name)}), '')"
+            for name in how.join
+        ]
+        return f" || {quoted(how.separator)} || ".join(parts)
+
     def _taken(self, how: FieldSource, pulled_at: str) -> str:
-        """The source's own text: the first field that has one, or several put together; one member of a list."""
+        """The source's own text: the first field that has one; one member of a list."""
         columns = [quoted(pulled_at) if name == PULLED_AT else self._column(name) for name in how.reads]
-        needs_trim = bool(how.parse or how.recode or how.split or how.null_values or len(columns) > 1 or how.join)
+        needs_trim = bool(how.parse or how.recode or how.split or how.null_values or len(columns) > 1)
         texts = [f"nullif(trim({column}, ' \t\r\n\u00a0'), '')" if needs_trim else column for column in columns]
         if how.null_values:
             listed = ", ".join(map(quoted, how.null_values))
             texts = [f"case when {text} not in ({listed}) then {text} end" for text in texts]
-        if how.join:
-            return f" || {quoted(how.separator)} || ".join(texts)
         text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
         return text if how.split is None else _member(text, how.split, how.take)
 

@@ -40,7 +40,8 @@ class FieldSource(_Frozen):
     from_: tuple[str, ...] = Field(default=(), alias="from")
     """Field of the source; of several, the first that is not empty. In JSON a dot leads into a nested object."""
     join: tuple[str, ...] = ()
-    """Fields of the source put together with `separator`, in place of `from`; empty where one of them is."""
+    """Fields of the source put together with `separator`, in place of `from`; empty where one of them is. `=unit_code`
+    stands for a field of the contract as this mapping makes it, so that a key does not follow how a date was written."""
     separator: str = "-"
     """Text between the parts that `join` puts together."""
     constant: str | None = None
@@ -59,6 +60,8 @@ class FieldSource(_Frozen):
     """Codes of the source → values of the contract, such as `{ "0" = "F", "1" = "M" }`; applied after `parse`."""
     otherwise: Literal["refuse", "keep", "null"] = "refuse"
     """What becomes of a value that `recode` does not list: the record is set aside, the value stays, or is dropped."""
+    digest: bool = False
+    """Only a digest (SHA-256, 24 digits) of the value is taken: for a key made of a person's number."""
     default: str | None = None
     """Taken where the source has nothing; a value that cannot be read is refused all the same."""
 
@@ -95,7 +98,12 @@ class FieldSource(_Frozen):
     @property
     def reads(self) -> tuple[str, ...]:
         """The source's fields this one is made of."""
-        return self.from_ or self.join
+        return self.from_ or tuple(name for name in self.join if not name.startswith("="))
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """The contract's fields this one is put together from."""
+        return tuple(name[1:] for name in self.join if name.startswith("="))
 
 
 class Paging(_Frozen):
@@ -439,6 +447,9 @@ def _problems_of_fields(contract: Dataset, fields: Mapping[str, FieldSource], wh
         )
     for name in contract.names:
         if name in fields:
+            for part in fields[name].made_of:
+                if part not in fields or fields[part].made_of:
+                    yield f"{where}.{name}.join: ={part} is no field that is mapped here from the source's own"
             yield from _problems_of_values(contract.field(name), fields[name], f"{where}.{name}")
 
 
