@@ -19,6 +19,7 @@ from common.errors import DoiChieuError
 from common.files import sha256_of
 from connectors.manifests import LandedFile
 from connectors.mapping import UNREADABLE, Mapping
+from connectors.memory import reuse_freed_memory
 from connectors.parsing import quoted
 from connectors.quarantine import BadRecord, QuarantineFile
 from connectors.walk import SavedPage, Walk, make_durable
@@ -106,6 +107,7 @@ class Landing:
         today: date,
         after: "Landing | None" = None,
     ) -> None:
+        reuse_freed_memory()
         self._walk, self._mapping, self._folder = walk, mapping, folder
         self._pulled_at, self._today = started_at.isoformat(), today
         self._held: list[SavedPage] = []

@@ -6,10 +6,12 @@ agree, so a process may be killed at any write. Against a power cut the files ar
 that bounds what has to be fetched again.
 """
 
+import contextlib
 import os
 import shutil
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EMPTY_RECORD = b"{}"
-_FORCED_EVERY_BYTES = 16 * 2**20
+_FORCED_EVERY_BYTES = 32 * 2**20
+_DISK = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages")
 
 
 class SavedPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,7 @@ class Walk:
         self._asked = {page.asked for page in self.pages}
         self._unforced: list[Path] = []
         self._unforced_bytes = 0
+        self._forcing: Future[None] | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -125,7 +129,8 @@ class Walk:
         self._commit(saved)
         self.pages.append(saved)
         self._asked.add(saved.asked)
-        if self._unforced_bytes >= _FORCED_EVERY_BYTES or self.is_finished:
+        # The last pages need no forcing: the parts made of them are, before the manifest says that they count.
+        if self._unforced_bytes >= _FORCED_EVERY_BYTES:
             self._force_to_disk()
         return saved
 
@@ -157,9 +162,10 @@ class Walk:
         self._unforced_bytes += len(content)
 
     def _force_to_disk(self) -> None:
-        for path in self._unforced:
-            make_durable(path)
-        sync_folder(self.folder)
+        """Beside the walk: the next page does not wait for the disk, but one that fell behind by a whole turn does."""
+        if self._forcing is not None:
+            self._forcing.result()
+        self._forcing = _DISK.submit(_make_all_durable, self._unforced, self.folder)
         self._unforced, self._unforced_bytes = [], 0
 
     def rows_file(self, number: int) -> Path:
@@ -181,6 +187,9 @@ class Walk:
         return [bytes(element) for element in _decoded(self.rows_file(number))]
 
     def discard(self) -> None:
+        if self._forcing is not None:
+            self._forcing.exception()
+            self._forcing = None
         shutil.rmtree(self.folder, ignore_errors=True)
         self.pages, self._asked, self._unforced = [], set(), []
 
@@ -216,6 +225,14 @@ def _durable_pages(folder: Path) -> list[SavedPage]:
             break
         pages.append(page)
     return pages
+
+
+def _make_all_durable(paths: list[Path], folder: Path) -> None:
+    # A pull that ends removes its pages, whoever still forces them.
+    with contextlib.suppress(FileNotFoundError):
+        for path in paths:
+            make_durable(path)
+        sync_folder(folder)
 
 
 def make_durable(path: Path) -> None:
