@@ -54,7 +54,7 @@ lock:
 
 docs: .venv
 	$(BIN)/python -m contracts.reference docs/contract-reference.md
-	$(BIN)/python -m connectors.source_reference docs/sources.md
+	$(BIN)/python -m connectors.onboarding.source_reference docs/sources.md
 
 clean:
 	rm -rf var builds dist .coverage

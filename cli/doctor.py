@@ -180,7 +180,7 @@ async def _reach(settings: Settings) -> list[Finding]:
 
 
 async def _reached(settings: Settings, registry: str) -> Finding:
-    from connectors.check import check_registry
+    from connectors.onboarding.check import check_registry
 
     topic = f"{registry}: kết nối · reach"
     try:

@@ -14,8 +14,8 @@ from common.settings import REGISTRIES
 from common.values import VIETNAM
 
 if TYPE_CHECKING:
-    from connectors.contract_diff import DatasetDiff
-    from connectors.drafting_text import DatasetDraft
+    from connectors.onboarding.contract_diff import DatasetDiff
+    from connectors.onboarding.drafting_text import DatasetDraft
 
 _CHANGES = {
     "new_field": "trường mới · new field",
@@ -58,7 +58,7 @@ def new_source(
     Không ghi giá trị nào của bản ghi, không ghi mật khẩu; chỉ tên trường và mã của danh mục.
     Neither values of records nor secrets are written: names of fields, and codes of closed lists.
     """
-    from connectors.drafting import Access, draft_source
+    from connectors.onboarding.drafting import Access, draft_source
 
     path = out or config.parent / "sources" / f"{name}.toml"
     if path.exists() and not force and not _is_untouched(path, name):
@@ -96,7 +96,7 @@ _DRAFT_KEYS = ("mapped", "to_choose", "missing", "not_mapped")
 
 
 def _drafted(drafted: "DatasetDraft") -> dict[str, Any]:
-    from connectors.guessing import UNDECIDED
+    from connectors.onboarding.guessing import UNDECIDED
 
     guesses = drafted.guesses.items()
     return {
@@ -152,7 +152,7 @@ def diff_source(
         raise ConfigurationError(
             "no registry is configured", where=str(settings.path), remedy="add a section [registries.NAME]"
         )
-    from connectors.contract_diff import diff_registry
+    from connectors.onboarding.contract_diff import diff_registry
 
     names = [name] if name is not None else list(settings.registries)
     diffs = [diff for each in names for diff in asyncio.run(diff_registry(settings, each, clock=now))]

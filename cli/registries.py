@@ -26,7 +26,7 @@ from common.values import VIETNAM, today_in_vietnam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from connectors.check import DatasetCheck
+    from connectors.onboarding.check import DatasetCheck
     from connectors.manifests import PullManifest
     from contracts.loader import Dataset
 
@@ -114,7 +114,7 @@ def check_source(
     REST: một trang; tệp: tệp đang chờ; CSDL: các dòng đầu. Tên, số và liên hệ được che.
     One page, the waiting files, or the first rows; names, numbers, contact and health data are masked.
     """
-    from connectors.check import check_registry
+    from connectors.onboarding.check import check_registry
 
     settings = settings_from(config)
     checks = asyncio.run(check_registry(settings, name, clock=now, datasets=dataset, shown=rows))

@@ -9,7 +9,7 @@ from common.values import Progress
 from connectors.draft import finish_not_offered
 from connectors.manifests import finished_pulls
 from connectors.outcome import PullOutcome
-from connectors.rest_pull import pull_rest
+from connectors.rest.pull import pull_rest
 from connectors.source import Source, Via, source_of
 from contracts.loader import Dataset, dataset, load_contracts
 
@@ -81,13 +81,13 @@ async def _pull_via(
         case "rest":
             return await pull_rest(settings, source, wanted, since=since, full=full, clock=clock, progress=progress)
         case "database":
-            from connectors.database import pull_database
+            from connectors.databases.database import pull_database
 
             return await pull_database(
                 settings, source.registry, source, wanted, since=since, full=full, clock=clock, progress=progress
             )
         case "files":
-            from connectors.drop import pull_files
+            from connectors.files.drop import pull_files
 
             return await pull_files(settings, source.registry, source, wanted, clock=clock, progress=progress)
 

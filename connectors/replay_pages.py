@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from connectors.drift import RecordScanner
-from connectors.envelope import Page
+from connectors.rest.envelope import Page
 from connectors.landing import Landing, sql_text
 from connectors.mapping import Mapping
 from connectors.quarantine import QuarantineFile

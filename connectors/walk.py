@@ -19,7 +19,7 @@ import msgspec
 
 from common.files import sync_folder
 from connectors.drift import PageFindings, RecordScanner
-from connectors.envelope import Page
+from connectors.rest.envelope import Page
 from connectors.mapping import UNREADABLE
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import duckdb
 
 from common.settings import RegistrySettings, Settings
 from common.values import Silent
-from connectors.database import DatabaseSample, check_database
+from connectors.databases.database import DatabaseSample, check_database
 from connectors.outcome import PullOutcome
 from connectors.pull import pull_registry
 from connectors.source import source_of

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from common.settings import RegistrySettings
-from connectors.envelope import Page
-from connectors.http import RegistryClient
+from connectors.rest.envelope import Page
+from connectors.rest.http import RegistryClient
 from connectors.source import DatasetSource, Rest
 
 NOW = datetime(2026, 6, 30, 18, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from scripted_registry import ScriptedRegistry
 
 from common.errors import ConfigurationError
 from common.settings import Settings
-from connectors.check import DatasetCheck, check_registry
+from connectors.onboarding.check import DatasetCheck, check_registry
 from connectors.drift import Drift
 
 

@@ -18,8 +18,8 @@ from pulling import NOW
 from common.errors import ConfigurationError
 from common.settings import RegistrySettings, Settings
 from common.values import Silent
-from connectors.check import DatasetCheck, check_registry
-from connectors.contract_diff import DatasetDiff, diff_registry
+from connectors.onboarding.check import DatasetCheck, check_registry
+from connectors.onboarding.contract_diff import DatasetDiff, diff_registry
 from connectors.pull import pull_registry
 
 REST = """

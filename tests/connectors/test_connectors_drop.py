@@ -17,8 +17,8 @@ from dropping import REVENUE, Drop, company, lines_of, packed
 
 from common.errors import Exit
 from common.values import VIETNAM
-from connectors.drop_check import check_files
-from connectors.inbox import Inbox, LocalFolder
+from connectors.files.drop_check import check_files
+from connectors.files.inbox import Inbox, LocalFolder
 from connectors.source import source_of
 
 MakeDrop = Callable[..., Drop]

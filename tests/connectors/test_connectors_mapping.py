@@ -13,7 +13,7 @@ from common.errors import ConfigurationError, SourceError
 from common.files import DataFolder
 from common.settings import RegistrySettings
 from connectors.draft import open_draft, plan_pull
-from connectors.envelope import Page
+from connectors.rest.envelope import Page
 from connectors.manifests import PullManifest, finished_pulls
 from connectors.mapping import Mapping
 from connectors.parsing import is_way_of_writing, parsed

@@ -20,11 +20,11 @@ from postgres_server import OWNER, PASSWORD, serving
 
 from common.errors import ConfigurationError, SourceError
 from common.settings import RegistrySettings, SecretPlace
-from connectors.drafting import Access, draft_source
-from connectors.drafting_text import SourceDraft
-from connectors.guessing import UNDECIDED, guess
-from connectors.http import RegistryClient
-from connectors.naming import WireField, propose
+from connectors.onboarding.drafting import Access, draft_source
+from connectors.onboarding.drafting_text import SourceDraft
+from connectors.onboarding.guessing import UNDECIDED, guess
+from connectors.rest.http import RegistryClient
+from connectors.onboarding.naming import WireField, propose
 from connectors.source import Source, load_source
 from contracts.loader import all_datasets, dataset
 

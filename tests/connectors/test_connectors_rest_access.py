@@ -16,7 +16,7 @@ from odd_registry import Answer, Asked, Reply, answering, as_json, read_pages, r
 from passing_proxy import proxying
 
 from common.errors import ConfigurationError, SourceError
-from connectors.http import Refused, Unreachable
+from connectors.rest.http import Refused, Unreachable
 
 ONE = [{"ma": "001"}]
 PAGE = as_json({"data": ONE, "next_cursor": None})

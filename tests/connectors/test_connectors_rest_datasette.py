@@ -23,7 +23,7 @@ from datasette_registry import (
 
 from common.settings import RegistrySettings, Settings
 from common.values import Silent
-from connectors.http import RegistryClient
+from connectors.rest.http import RegistryClient
 from connectors.pull import PullOutcome, pull_registry
 from connectors.source import load_source
 

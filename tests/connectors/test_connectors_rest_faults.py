@@ -13,7 +13,7 @@ import pytest
 from odd_registry import NOW, Answer, Asked, Reply, answering, as_json, client_of, read_pages, read_records
 
 from common.errors import ConfigurationError, SourceError
-from connectors.http import Refused
+from connectors.rest.http import Refused
 
 RECORDS = [{"ma": f"{number:03}", "ten": "Nguyễn Văn A"} for number in range(35)]
 ALL = {"paging": {"kind": "none"}}

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.bodies import open_body
-from connectors.envelope import BrokenBody
-from connectors.inflate import Swollen, inflate
-from connectors.paging import Position, links_of, page_of
-from connectors.reading import Question, reading_of
+from connectors.rest.bodies import open_body
+from connectors.rest.envelope import BrokenBody
+from connectors.rest.inflate import Swollen, inflate
+from connectors.rest.paging import Position, links_of, page_of
+from connectors.rest.reading import Question, reading_of
 from connectors.source import Rest
 
 LINKS = {

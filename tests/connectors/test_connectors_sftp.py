@@ -16,8 +16,8 @@ from ssh_server import BrokenLine, SshServer, serving
 
 from common.errors import ConfigurationError, Exit, SourceError
 from common.settings import RegistrySettings
-from connectors.inbox import Changed
-from connectors.sftp import SftpFolder
+from connectors.files.inbox import Changed
+from connectors.files.sftp import SftpFolder
 from connectors.source import Sftp
 
 ACCESS = RegistrySettings(source=Path("x.toml"), attempts=4, retry_wait_max_seconds=0.05, timeout_seconds=10)

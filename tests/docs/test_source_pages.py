@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 from connectors.source import Source, packaged_sources
-from connectors.source_reference import described, reference, renewed
+from connectors.onboarding.source_reference import described, reference, renewed
 
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "sources.md"

@@ -1,0 +1,1 @@
+"""Files dropped in a folder or on an SFTP server."""
