@@ -43,10 +43,7 @@ $(VENV)/.made: requirements.lock pyproject.toml
 # What the benchmarks compare with is not part of the environment: it is laid over it for the occasion.
 benchmark: .venv
 	$(BIN)/uv pip install --quiet --require-hashes -r benchmarks/requirements.lock
-	$(BIN)/python -m benchmarks.landing --write
-	$(BIN)/python -m benchmarks.claims --write
-	$(BIN)/python -m benchmarks.spreadsheets --write
-	$(BIN)/python -m benchmarks.databases --write
+	$(BIN)/python -m benchmarks.run
 
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --group dev pyproject.toml -o requirements.lock

@@ -80,7 +80,10 @@ def dlt(url: str, folder: Path, page_size: int) -> int:
                 "paginator": {"type": "cursor", "cursor_path": "next_cursor", "cursor_param": "cursor"},
             },
             "resources": [
-                {"name": "participation", "endpoint": {"path": "participation", "params": {"limit": page_size}, "data_selector": "data"}}
+                {
+                    "name": "participation",
+                    "endpoint": {"path": "participation", "params": {"limit": page_size}, "data_selector": "data"},
+                }
             ],
         }
     )
@@ -100,10 +103,17 @@ def _plain_schema() -> "object":
     from contracts.loader import dataset
 
     kinds = {"vnd": pa.int64(), "int": pa.int64(), "bool": pa.bool_()}
-    return pa.schema([(each.name, kinds.get(each.type, pa.string())) for each in dataset("insurance", "participation").fields])
+    return pa.schema(
+        [(each.name, kinds.get(each.type, pa.string())) for each in dataset("insurance", "participation").fields]
+    )
 
 
-CONTENDERS: dict[str, Callable[[str, Path, int], int]] = {"ours": ours, "naive": naive, "download": download, "dlt": dlt}
+CONTENDERS: dict[str, Callable[[str, Path, int], int]] = {
+    "ours": ours,
+    "naive": naive,
+    "download": download,
+    "dlt": dlt,
+}
 
 
 if __name__ == "__main__":

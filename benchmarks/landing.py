@@ -1,7 +1,7 @@
 """Landing measured side by side: this service, what one writes first, and dlt, from the same local static server.
 
-`make benchmark` or `python -m benchmarks.landing [--rows N] [--page-size N] [--write]`. Figures of one run are compared
-with each other only: machines are shared and noisy. `--write` puts the table into benchmarks/README.md.
+`python -m benchmarks.landing [--rows N] [--page-size N]`. Figures of one run are compared with each other only: machines
+are shared and noisy.
 """
 
 import argparse
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.participation import write_pages
-from benchmarks.table import write_table
 
 _DLT_SHARE = 20
 """dlt is asked for one row in so many: its pace does not change with the length of the pull."""
@@ -65,7 +64,6 @@ def main() -> None:
     asked.add_argument("--rows", type=int, default=2_000_000)
     asked.add_argument("--page-size", type=int, default=5_000)
     asked.add_argument("--latency-page-size", type=int, default=25_000)
-    asked.add_argument("--write", action="store_true", help="put the table into benchmarks/README.md")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as home:
         found = _measure_all(Path(home), given.rows, given.page_size, given.latency_page_size)
@@ -79,7 +77,7 @@ def main() -> None:
     dlt = found["ours"].rows_per_second / found["dlt"].rows_per_second
     slower = found["ours, 50 ms"].seconds / found["ours, large pages"].seconds
     lines += ["", f"This service is {dlt:.1f} × dlt; with 50 ms of latency a pull takes {slower:.2f} × as long."]
-    write_table("landing", "\n".join(lines), is_kept=given.write)
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 _TITLES = {

@@ -7,7 +7,23 @@ from pathlib import Path
 
 from contracts.loader import dataset
 
-_FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương")
+_FAMILY = (
+    "Nguyễn",
+    "Trần",
+    "Lê",
+    "Phạm",
+    "Hoàng",
+    "Huỳnh",
+    "Phan",
+    "Vũ",
+    "Võ",
+    "Đặng",
+    "Bùi",
+    "Đỗ",
+    "Hồ",
+    "Ngô",
+    "Dương",
+)
 _MIDDLE = ("Thị", "Văn", "Hồng", "Minh", "Ngọc", "Thanh", "Quốc", "Phương", "Hữu", "Đức")
 _GIVEN = ("Nhung", "Đức", "Anh", "Hoa", "Hùng", "Lan", "Tuấn", "Linh", "Nam", "Thảo", "Trang", "Sơn", "Quỳnh", "Việt")
 

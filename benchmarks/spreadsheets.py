@@ -99,7 +99,7 @@ def main(rows: int) -> None:
         ):
             command = [sys.executable, "-m", "benchmarks.spreadsheets", "--measure", way, str(path)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-            print(  # noqa: T201
+            print(
                 f"{title:36} {found['rows'] / found['seconds']:>9,.0f} rows/s  {found['rows'] / found['cpu']:>9,.0f} per CPU-s"
                 f"  {found['mb']:>6,.0f} MB"
             )
@@ -107,6 +107,6 @@ def main(rows: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        print(json.dumps(measure(sys.argv[2], Path(sys.argv[3]))))  # noqa: T201
+        print(json.dumps(measure(sys.argv[2], Path(sys.argv[3]))))
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)

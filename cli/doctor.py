@@ -193,6 +193,8 @@ async def _reached(settings: Settings, registry: str) -> Finding:
         return Finding(topic, "fail", f"{len(failed)}/{len(checks)}: {said}", mend, Exit.SOURCE)
     drifted = [f"{check.dataset}: {check.drift}" for check in checks if check.drift]
     if drifted:
-        return Finding(topic, "warn", "; ".join(drifted), "ask the agency, or map the field: `doichieu sources check` shows where")
+        return Finding(
+            topic, "warn", "; ".join(drifted), "ask the agency, or map the field: `doichieu sources check` shows where"
+        )
     offered = sum(check.status in ("answers", "empty") for check in checks)
     return Finding(topic, "ok", f"{offered}/{len(checks)} tập dữ liệu · datasets")

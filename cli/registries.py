@@ -26,8 +26,8 @@ from common.values import VIETNAM, today_in_vietnam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from connectors.onboarding.check import DatasetCheck
     from connectors.manifests import PullManifest
+    from connectors.onboarding.check import DatasetCheck
     from contracts.loader import Dataset
 
 _SHOWN = 3

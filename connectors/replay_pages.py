@@ -10,10 +10,10 @@ import duckdb
 import msgspec
 
 from connectors.drift import RecordScanner
-from connectors.rest.envelope import Page
 from connectors.landing import Landing, sql_text
 from connectors.mapping import Mapping
 from connectors.quarantine import QuarantineFile
+from connectors.rest.envelope import Page
 from connectors.walk import Walk
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import msgspec
 
 from common.files import sync_folder
 from connectors.drift import PageFindings, RecordScanner
-from connectors.rest.envelope import Page
 from connectors.mapping import UNREADABLE
+from connectors.rest.envelope import Page
 
 if TYPE_CHECKING:
     import pyarrow as pa

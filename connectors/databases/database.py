@@ -22,16 +22,16 @@ from common.errors import DoiChieuError, SourceError
 from common.files import DataFolder
 from common.settings import RegistrySettings, Settings
 from common.values import Progress
+from connectors.databases.postgres import PostgresTable
+from connectors.databases.sql_access import ConnectionLost, DatabaseAddress, Unreachable, address_of, connected
+from connectors.databases.sql_pieces import Counted, place_of
+from connectors.databases.sql_tables import SqlTable
 from connectors.draft import Draft, finish_not_offered, open_draft, plan_pull
 from connectors.landing import Landing
 from connectors.manifests import PullManifest, finished_pulls
 from connectors.outcome import PullOutcome, failed, landed
-from connectors.databases.postgres import PostgresTable
 from connectors.rest.pull import disk_error
 from connectors.source import Source
-from connectors.databases.sql_access import ConnectionLost, DatabaseAddress, Unreachable, address_of, connected
-from connectors.databases.sql_pieces import Counted, place_of
-from connectors.databases.sql_tables import SqlTable
 from connectors.walk import Walk
 from contracts.loader import Dataset
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from common.errors import ConfigurationError, SourceError
-from connectors.mapping import Mapping, unknown_names
-from connectors.source import FILE_FIELDS, PULLED_AT, Database, DatasetSource
 from connectors.databases.sql_access import DatabaseAddress, telling
 from connectors.databases.sql_changes import Changes, Kind, changes_of, kind_of
 from connectors.databases.sql_pieces import Counted, Piece, Place, is_key, key_of, written_key
 from connectors.databases.sql_values import text_table
+from connectors.mapping import Mapping, unknown_names
+from connectors.source import FILE_FIELDS, PULLED_AT, Database, DatasetSource
 from contracts.loader import Dataset
 
 if TYPE_CHECKING:

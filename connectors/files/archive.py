@@ -18,8 +18,8 @@ from typing import IO, BinaryIO, cast
 
 from common.files import DataFolder, sha256_of, sync_folder
 from common.values import VIETNAM
-from connectors.formats import UnreadableFile
 from connectors.files.unpack import inner_files, is_packed, is_zip
+from connectors.formats import UnreadableFile
 from connectors.walk import make_durable
 
 _PIECE_BYTES = 2**20

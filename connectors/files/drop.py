@@ -21,14 +21,14 @@ from connectors.files.archive import Archive, Delivery, Kept, digest
 from connectors.files.drop_notices import Notices
 from connectors.files.file_kinds import Taker, is_taken, takers_of
 from connectors.files.file_records import FileRecords
-from connectors.formats import UnreadableFile
 from connectors.files.inbox import Changed, Claim, Entry, Inbox, Place, owner_of
-from connectors.outcome import PullOutcome, failed, landed
 from connectors.files.places import place_of, scratch_of
 from connectors.files.ready import Ready, clear_announcements, look_around
+from connectors.files.unpack import inner_names
+from connectors.formats import UnreadableFile
+from connectors.outcome import PullOutcome, failed, landed
 from connectors.rest.pull import disk_error
 from connectors.source import Files, Source
-from connectors.files.unpack import inner_names
 from contracts.loader import Dataset, load_contracts
 
 

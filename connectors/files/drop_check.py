@@ -11,12 +11,12 @@ from common.settings import Settings
 from connectors.files.archive import Delivery
 from connectors.files.file_kinds import Taker, is_taken, tables_of, takers_of, with_file_columns
 from connectors.files.file_records import file_columns
-from connectors.formats import UnreadableFile
 from connectors.files.inbox import Changed, Inbox, owner_of
 from connectors.files.places import place_of, scratch_of
 from connectors.files.ready import look_around
-from connectors.source import Files, Source
 from connectors.files.unpack import inner_files, inner_names
+from connectors.formats import UnreadableFile
+from connectors.source import Files, Source
 from contracts.loader import load_contracts
 
 if TYPE_CHECKING:

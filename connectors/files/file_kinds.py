@@ -9,13 +9,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
 from common.errors import ConfigurationError
-from connectors.formats import PLACE, Reader, UnreadableFile
 from connectors.files.inbox import Changed, Entry, Place
+from connectors.files.ready import plain_name
+from connectors.files.unpack import InnerFile, inner_names
+from connectors.formats import PLACE, Reader, UnreadableFile
 from connectors.mapping import RECORD, UNREADABLE
 from connectors.mapping import Mapping as FieldMapping
-from connectors.files.ready import plain_name
 from connectors.source import FILE_FIELDS, PULLED_AT, DatasetSource, Files, Format, Source
-from connectors.files.unpack import InnerFile, inner_names
 from contracts.loader import Dataset
 
 if TYPE_CHECKING:

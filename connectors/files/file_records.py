@@ -6,14 +6,14 @@ from typing import BinaryIO
 
 from common.settings import Settings
 from common.values import VIETNAM, Progress
-from connectors.files.archive import Delivery
 from connectors.draft import PullPlan, Query
+from connectors.files.archive import Delivery
 from connectors.files.file_kinds import Note, Taker, tables_of, with_file_columns
 from connectors.files.file_pages import FilePages
-from connectors.manifests import AskedFor, DeliveredFile, PullManifest, finished_pulls
 from connectors.files.places import scratch_of
-from connectors.source import Files, Source
 from connectors.files.unpack import InnerFile, inner_files
+from connectors.manifests import AskedFor, DeliveredFile, PullManifest, finished_pulls
+from connectors.source import Files, Source
 from contracts.loader import Dataset
 
 

@@ -17,8 +17,8 @@ import stamina.instrumentation
 from common.errors import SourceError
 from common.settings import RegistrySettings
 from connectors.files.inbox import Entry, changed
-from connectors.source import Sftp
 from connectors.files.ssh import logged_in
+from connectors.source import Sftp
 
 if TYPE_CHECKING:
     import paramiko

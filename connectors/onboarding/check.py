@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from common.errors import SourceError
 from common.settings import RegistrySettings, Settings
-from connectors.rest.http import Refused, RegistryClient, Unreachable
 from connectors.manifests import PullManifest, finished_pulls, next_start
 from connectors.mapping import Mapping as FieldMapping
-from connectors.pull import registry_settings
-from connectors.rest.reading import reading_of
 from connectors.onboarding.sample import NOTHING_SEEN, Look, look_at
+from connectors.pull import registry_settings
+from connectors.rest.http import Refused, RegistryClient, Unreachable
+from connectors.rest.reading import reading_of
 from connectors.source import OnDrift, Rest, Source, Via, access_of, source_of
 from contracts.loader import Dataset, dataset, load_contracts
 

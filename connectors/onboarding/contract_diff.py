@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Literal
 
 from common.settings import Settings
-from connectors.onboarding.check import DatasetCheck, check_registry
 from connectors.landing import connection_in, sql_text
 from connectors.manifests import PullManifest, finished_pulls
 from connectors.mapping import Mapping as FieldMapping
+from connectors.onboarding.check import DatasetCheck, check_registry
 from connectors.source import Source, source_of
 from contracts.loader import Dataset, dataset
 

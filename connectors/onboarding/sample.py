@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from common.values import today_in_vietnam
 from connectors.drift import NO_DRIFT, Drift, RecordScanner, drift_of
-from connectors.rest.envelope import Page
 from connectors.landing import Landing, connection_in, missing_fields, sql_text
 from connectors.mapping import Mapping as FieldMapping
 from connectors.parsing import quoted
 from connectors.quarantine import QuarantineFile
+from connectors.rest.envelope import Page
 from connectors.source import FILE_FIELDS, PULLED_AT, FieldSource, OnDrift
 from connectors.walk import Walk
 

@@ -15,11 +15,11 @@ from common.files import DataFolder
 from common.settings import RegistrySettings, Settings
 from common.values import Progress
 from connectors.draft import Draft, finish_not_offered, open_draft, plan_pull
-from connectors.rest.envelope import Page
-from connectors.rest.http import Refused, RegistryClient, Unreachable
 from connectors.landing import Landing
 from connectors.manifests import PullManifest, finished_pulls
 from connectors.outcome import PullOutcome, failed, landed
+from connectors.rest.envelope import Page
+from connectors.rest.http import Refused, RegistryClient, Unreachable
 from connectors.rest.reading import Reading, reading_of
 from connectors.source import Rest, Source, access_of
 from connectors.walk import SavedPage, Walk

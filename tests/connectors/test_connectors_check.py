@@ -8,8 +8,8 @@ from scripted_registry import ScriptedRegistry
 
 from common.errors import ConfigurationError
 from common.settings import Settings
-from connectors.onboarding.check import DatasetCheck, check_registry
 from connectors.drift import Drift
+from connectors.onboarding.check import DatasetCheck, check_registry
 
 
 def check(settings: Settings) -> dict[str, DatasetCheck]:

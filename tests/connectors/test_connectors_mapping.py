@@ -13,10 +13,10 @@ from common.errors import ConfigurationError, SourceError
 from common.files import DataFolder
 from common.settings import RegistrySettings
 from connectors.draft import open_draft, plan_pull
-from connectors.rest.envelope import Page
 from connectors.manifests import PullManifest, finished_pulls
 from connectors.mapping import Mapping
 from connectors.parsing import is_way_of_writing, parsed
+from connectors.rest.envelope import Page
 from connectors.source import DatasetSource, load_source
 from contracts.loader import Field, dataset
 

@@ -23,8 +23,8 @@ from common.settings import RegistrySettings, SecretPlace
 from connectors.onboarding.drafting import Access, draft_source
 from connectors.onboarding.drafting_text import SourceDraft
 from connectors.onboarding.guessing import UNDECIDED, guess
-from connectors.rest.http import RegistryClient
 from connectors.onboarding.naming import WireField, propose
+from connectors.rest.http import RegistryClient
 from connectors.source import Source, load_source
 from contracts.loader import all_datasets, dataset
 

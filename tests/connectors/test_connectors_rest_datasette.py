@@ -23,8 +23,8 @@ from datasette_registry import (
 
 from common.settings import RegistrySettings, Settings
 from common.values import Silent
-from connectors.rest.http import RegistryClient
 from connectors.pull import PullOutcome, pull_registry
+from connectors.rest.http import RegistryClient
 from connectors.source import load_source
 
 NOW = datetime(2026, 6, 30, 18, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.formats import UnreadableFile
 from connectors.files.unpack import inner_files, inner_names, is_packed
+from connectors.formats import UnreadableFile
 
 LIMIT = 64 * 2**20
 TEXT = "Nguyễn Thị Minh Khai\n".encode() * 100

@@ -16,8 +16,8 @@ import duckdb
 import pytest
 from pydantic import BaseModel
 
-from connectors.source import Source, packaged_sources
 from connectors.onboarding.source_reference import described, reference, renewed
+from connectors.source import Source, packaged_sources
 
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "sources.md"
