@@ -36,6 +36,7 @@ from connectors.formats.claims_envelope import (
     is_sensitive_name,
 )
 from connectors.formats.records import Record, Records, unreadable
+from connectors.formats.shapes import Shapes
 from connectors.formats.xml_stream import Damaged, LocalNames, parse_whole, whole_parser
 from connectors.source import Format
 
@@ -121,14 +122,14 @@ def _taken_apart(batches: Iterable[_Batch], workers: int) -> Iterator[_Tables]:
         return
     # A forked process would inherit the locks of threads it does not have.
     with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-        under_way: deque[Future[_Tables]] = deque()
+        under_way: deque[Future[list[tuple[str, bytes]]]] = deque()
         try:
             for batch in batches:
-                under_way.append(pool.submit(take_apart, batch))
+                under_way.append(pool.submit(_take_apart_and_pack, batch))
                 if len(under_way) > 2 * workers:
-                    yield under_way.popleft().result()
+                    yield _unpacked(under_way.popleft().result())
             while under_way:
-                yield under_way.popleft().result()
+                yield _unpacked(under_way.popleft().result())
         except BrokenProcessPool as error:
             raise DoiChieuError(
                 "a process that read part of the file was killed",
@@ -137,6 +138,25 @@ def _taken_apart(batches: Iterable[_Batch], workers: int) -> Iterator[_Tables]:
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _take_apart_and_pack(batch: _Batch) -> list[tuple[str, bytes]]:
+    """Tables as Arrow streams: columns that are slices of one array would each be pickled with all of it."""
+    import pyarrow as pa
+
+    packed = []
+    for kind, table in take_apart(batch):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        packed.append((kind, sink.getvalue().to_pybytes()))
+    return packed
+
+
+def _unpacked(packed: list[tuple[str, bytes]]) -> _Tables:
+    import pyarrow as pa
+
+    return [(kind, pa.ipc.open_stream(content).read_all()) for kind, content in packed]
 
 
 def take_apart(batch: _Batch) -> _Tables:
@@ -176,6 +196,7 @@ class _InnerReader:
         self._parser, self._huge = whole_parser(), whole_parser(huge=True)
         self._names = LocalNames()
         self._columns: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._shapes = Shapes()
 
     def records(self, file: InnerFile) -> list[Record]:
         """The file's records with their place; a single one that says why, where the file cannot be taken apart."""
@@ -187,12 +208,18 @@ class _InnerReader:
 
     def _records(self, content: bytes, place: str) -> list[Record]:
         document = _document(content, self._huge)
+        known = self._shapes.read(document)
+        if known is not None:
+            columns, texts = known
+            return [(columns, [*texts, place])]
         root = parse_whole(document, self._parser if len(document) < _HUGE_BYTES else self._huge)
         if is_sensitive_name(self._names[root.tag]):
             raise Damaged("a care record that is not read stands under this label")
         # Most inner files are one flat record, with as many ends of elements as the root has children, and its own.
         is_flat = document.count(b"</") + document.count(b"/>") == len(root) + 1
         found = self._flat(root) if is_flat else list(self._descend(root))
+        if is_flat and found:
+            self._shapes.learn(str(root.tag), [str(child.tag) for child in root], found[0][0])
         for number, (_, values) in enumerate(found, start=1):
             values.append(place if len(found) == 1 else f"{place} / dòng {number}")
         return found

@@ -1,5 +1,6 @@
 """Records as texts to a table of texts, with the columns that are reckoned from others."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,9 @@ def _of_shape(columns: tuple[str, ...], rows: list[list[str | None]]) -> "pa.Tab
 
     twice = [name for name, count in Counter(columns).items() if count > 1]
     if not twice:
-        texts = zip(*rows, strict=True)
-        return pa.table([_trimmed(column) for column in texts], list(columns))
+        # One array of everything, column behind column: trimmed in one step instead of once for each column.
+        texts = _trimmed(list(itertools.chain.from_iterable(zip(*rows, strict=True))))
+        return pa.table([texts.slice(at * len(rows), len(rows)) for at in range(len(columns))], list(columns))
     # Which of the two values counts, nobody can say.
     places = [row[columns.index(PLACE)] for row in rows]
     reason = f"names {twice[0]} twice"
