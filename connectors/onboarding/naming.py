@@ -51,14 +51,16 @@ def propose(contract: Dataset, fields: Sequence[WireField]) -> Proposal:
 
 
 def likeness(contract: Dataset, proposal: Proposal) -> float:
-    """How much of the contract was found by name, required fields and keys counting most; comparable across datasets."""
+    """How much of the contract was found by name, required fields and keys counting most, and how much of what the source
+    has that explains; comparable across datasets."""
     weights = {
         field.name: 3.0 if field.name in contract.key else 2.0 if field.is_required else 1.0
         for field in contract.fields
     }
     weights |= {"deleted": 0.2, "updated_at": 0.5}
     found = sum(weights[name] for name in proposal.by_name)
-    return found / sum(weights[name] for name in contract.names)
+    explained = len(proposal.found) / max(1, len(proposal.found) + len(proposal.left_over))
+    return found / sum(weights[name] for name in contract.names) * (0.5 + explained)
 
 
 def known_names(contracts: Sequence[Dataset]) -> tuple[str, ...]:
