@@ -251,8 +251,7 @@ class RegistryClient:
             # Neither a wrong certificate nor a missing one comes right by itself.
             if failure is not None and failure.lasts:
                 raise failure from error
-            proxy = self._rest.proxy if self._rest else None
-            raise TryAgain(failure or _connection_error(error, where, self._settings, proxy)) from error
+            raise TryAgain(failure or _connection_error(error, where, self._settings, self._rest)) from error
 
     def _refusal(
         self, answer: Answer, where: str, question: Question | None = None, shown: Shown | None = None
@@ -321,7 +320,7 @@ def _other_paging(question: Question) -> Iterator[None]:
 
 
 def _connection_error(
-    error: httpx.RequestError | ssl.SSLError, where: str, settings: RegistrySettings, proxy: str | None
+    error: httpx.RequestError | ssl.SSLError, where: str, settings: RegistrySettings, rest: Rest | None
 ) -> SourceError:
     if isinstance(error, httpx.ConnectTimeout):
         return Unreachable("no answer in time", where=where, remedy="check the network, or raise timeout_seconds")
@@ -329,6 +328,7 @@ def _connection_error(
         # A host that takes the connection but is slow with one answer may be quick with the next dataset.
         said = f"no answer within {settings.timeout_seconds:g} seconds"
         return SourceError(said, where=where, remedy="check the network, or raise timeout_seconds")
+    proxy = rest.proxy if rest else None
     if isinstance(error, httpx.ProxyError):
         return Unreachable("the proxy refuses to connect", where=where, remedy="check [rest] proxy with its keeper")
     behind = " of the proxy ([rest] proxy)" if proxy else " in base_url"
@@ -341,5 +341,14 @@ def _connection_error(
     return SourceError(
         "the connection breaks while the answer is read, on every try",
         where=where,
-        remedy="check the network and the registry's gateway; a smaller page_size may help",
+        remedy=f"check the network and the registry's gateway; a smaller page_size may help{_about_certificates(where, rest)}",
     )
+
+
+def _about_certificates(where: str, rest: Rest | None) -> str:
+    """Whoever is refused for its certificate may see no more than a closed connection: the reason is lost in the reset."""
+    if not where.startswith("https://") or rest is None:
+        return ""
+    if rest.client_cert is None:
+        return "; if the registry asks for a client certificate, name it in [rest] client_cert"
+    return "; or the registry refuses our certificate ([rest] client_cert)"

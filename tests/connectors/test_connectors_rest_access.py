@@ -203,12 +203,13 @@ def test_a_certificate_of_ours_is_shown_to_a_registry_that_wants_one(certificate
 
 def test_without_the_certificate_the_message_says_which_key_names_it(certificates: Certificates) -> None:
     with answering(lambda asked: PAGE, certificates.server(wants_ours=True)) as registry:
-        with pytest.raises(Unreachable) as raised:
+        # Under TLS 1.3 the refusal comes after the handshake, and may be lost when the connection is reset.
+        with pytest.raises(SourceError) as raised:
             read_pages(registry.url, {"ca_file": certificates.ca_file})
         assert "[rest] client_cert" in str(raised.value)
         stranger = certificates.ca_file.with_name("stranger.pem")
         trustme.CA().issue_cert("x@example").private_key_and_cert_chain_pem.write_to_path(stranger)
-        with pytest.raises(Unreachable) as raised:
+        with pytest.raises(SourceError) as raised:
             read_pages(registry.url, {"ca_file": certificates.ca_file, "client_cert": stranger})
         assert "refuses our certificate" in str(raised.value)
 
