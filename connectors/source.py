@@ -3,6 +3,7 @@
 One TOML file per registry, named by `registries.<name>.source`. Whatever it leaves out is the default wire profile.
 """
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -568,13 +569,17 @@ def _with_absolute_paths(source: Source, home: Path) -> Source:
         found = getattr(source, table)
         if found is not None:
             updates[table] = found.model_copy(
-                update={key: home / value for key in keys if (value := getattr(found, key))}
+                update={key: _from(home, value) for key in keys if (value := getattr(found, key))}
             )
     if source.files is not None and source.files.sftp is not None:
         sftp = source.files.sftp
-        changed = {key: home / value for key in ("private_key", "known_hosts") if (value := getattr(sftp, key))}
+        changed = {key: _from(home, value) for key in ("private_key", "known_hosts") if (value := getattr(sftp, key))}
         updates["files"] = updates["files"].model_copy(update={"sftp": sftp.model_copy(update=changed)})
     return source.model_copy(update=updates)
+
+
+def _from(home: Path, path: Path) -> Path:
+    return Path(os.path.normpath(home / path))
 
 
 def access_of(access: RegistrySettings, rest: Rest) -> RegistrySettings:
