@@ -118,7 +118,8 @@ def _load(made: _Build, found: Dataset) -> None:
 def _run(made: _Build, model: Model) -> None:
     written = made.folder / "identity"
     if model.name == "linkage.person_link":
-        figures = link_persons(made.connection, previous=made.previous_identity, written=written)
+        judged = [made.data.judgements / name for name in made.inputs.judgements]
+        figures = link_persons(made.connection, previous=made.previous_identity, written=written, judgements=judged)
         made.linkage.update(figures.to_json())
     elif model.name == "linkage.employer_key":
         keys = link_employers(made.connection, previous=made.previous_identity, written=written)

@@ -57,6 +57,8 @@ insert into linkage.person_link values (1, 'tax', 'payroll', 'L1', 'self', 'P1',
 create table linkage.trusted_identifier (mention_no bigint, kind varchar, value varchar);
 insert into linkage.trusted_identifier values
     (1, 'citizen', '001080000001'), (2, 'citizen', '001080000001'), (3, 'citizen', '001080000002'), (2, 'si', '0108000001');
+create table linkage.judgement (judgement_id varchar, kind varchar, mention_a bigint, mention_b bigint);
+insert into linkage.judgement values ('J1', 'same', 1, 2), ('J2', 'different', 2, 3);
 
 create table findings.finding (finding_id varchar, flag_id varchar, rule varchar, rule_version varchar, law varchar,
     status varchar, grade varchar, subject_kind varchar, employer_key varchar, unit_code varchar, person_key varchar,
@@ -107,6 +109,7 @@ BREAKS = {
         "one_citizen_id_per_person": "update linkage.person_link set person_key = 'P1' where mention_no = 3",
         "linked": "update linkage.person_link set method = null where mention_no = 2",
         "every_mention_is_linked": "insert into linkage.person_mention values (4)",
+        "judged_different_stay_apart": "insert into linkage.judgement values ('J3', 'different', 1, 2)",
     },
     "marts.due": {
         "key_unique": "insert into marts.due select * from marts.due where month = '2026-03'",

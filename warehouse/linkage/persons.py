@@ -1,5 +1,6 @@
 """Who is who: mentions that share a trusted identifier and do not contradict each other are one person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import duckdb
 import numpy as np
 
 from warehouse.linkage.clusters import components, repair
+from warehouse.linkage.judgements import APART, TOGETHER, load_judgements, settle_judgements
 from warehouse.linkage.keys import KeyChanges, assign_keys
 
 MAX_PEOPLE_PER_IDENTIFIER = 3
@@ -44,6 +46,7 @@ class LinkageFigures:
     by_method: dict[str, int]
     dropped_identifiers: dict[str, int]
     contradictions: int
+    judgements: dict[str, int]
     keys: KeyChanges
 
     def to_json(self) -> dict[str, Any]:
@@ -53,20 +56,25 @@ class LinkageFigures:
             "by_method": self.by_method,
             "dropped_identifiers": self.dropped_identifiers,
             "contradictions": self.contradictions,
+            "judgements": self.judgements,
             "merges": self.keys.merged,
             "splits": self.keys.split,
             "new": self.keys.new,
         }
 
 
-def link_persons(connection: duckdb.DuckDBPyConnection, *, previous: Path | None, written: Path) -> LinkageFigures:
-    """Make `linkage.person_link`, `contradiction`, `trusted_identifier` and `dropped_identifier`.
+def link_persons(
+    connection: duckdb.DuckDBPyConnection, *, previous: Path | None, written: Path, judgements: Sequence[Path] = ()
+) -> LinkageFigures:
+    """Make `linkage.person_link`, `contradiction`, `trusted_identifier`, `dropped_identifier` and `judgement`.
 
-    Reads `linkage.person_mention` and `linkage.identifier`. Keys come from the identity version in `previous` and are
-    written with this run's additions to `written`.
+    Reads `linkage.person_mention`, `linkage.identifier` and the files of `judgements`, oldest first. Keys come from the
+    identity version in `previous` and are written with this run's additions to `written`.
     """
+    load_judgements(connection, judgements)
     _group_carriers(connection)
     _cluster(connection)
+    settle_judgements(connection)
     keys = assign_keys(connection, subject="person", prefix="P", previous=previous, written=written)
     _write_links(connection)
     return _figures(connection, keys)
@@ -161,8 +169,10 @@ def _write_dropped(connection: duckdb.DuckDBPyConnection) -> None:
 def _cluster(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `linkage.person_cluster (member, cluster)` and `linkage.kept_apart (mention_a, mention_b)`."""
     size = int(_scalar(connection, "select count(*) from linkage.person_mention"))
-    edges = connection.execute("""
+    edges = connection.execute(f"""
         select mention_no, min(mention_no) over (partition by kind, value, person_no) as hub from carrier
+        union all
+        {TOGETHER}
     """).fetchnumpy()
     labels = components(edges["mention_no"].astype(np.int64), edges["hub"].astype(np.int64), size)
     connection.register("label", {"mention_no": np.arange(size), "cluster": labels})
@@ -186,10 +196,14 @@ def _repair_contradictory(connection: duckdb.DuckDBPyConnection) -> list[tuple[i
         select mention_no, min(value) as citizen_id from linkage.identifier
         where kind = 'citizen' and verdict = 'trusted' group by mention_no
     """)
-    connection.execute("""
+    connection.execute(f"""
         create or replace temp table contradictory as
         select cluster from mention_cluster join citizen using (mention_no)
         group by cluster having count(distinct citizen_id) > 1
+        union
+        select a.cluster from ({APART}) as apart
+        join mention_cluster as a on a.mention_no = apart.mention_a
+        join mention_cluster as b on b.mention_no = apart.mention_b and b.cluster = a.cluster
     """)
     citizen_of = dict(
         connection.execute("""
@@ -198,13 +212,22 @@ def _repair_contradictory(connection: duckdb.DuckDBPyConnection) -> list[tuple[i
         """).fetchall()
     )
     groups = connection.execute(f"""
-        select list_sort(list(mention_no)) as mentions
-        from carrier join mention_cluster using (mention_no)
-        where cluster in (select cluster from contradictory)
-        group by kind, value, person_no
-        order by case kind {order} end, value, mentions
+        with torn as (
+            select mention_no from mention_cluster where cluster in (select cluster from contradictory)
+        ),
+        offered as (
+            select case kind {order} end as strength, value, list_sort(list(mention_no)) as mentions
+            from carrier join torn using (mention_no)
+            group by kind, value, person_no
+            union all
+            -- what a person judged yields to the citizen id and to nothing else
+            select {STRENGTH["citizen"]} + 0.5, lpad(cast(position as varchar), 9, '0'), [mention_a, mention_b]
+            from linkage.judgement
+            where kind = 'same' and mention_a in (select mention_no from torn)
+        )
+        select mentions from offered order by strength, value, mentions
     """).fetchall()
-    roots, kept_apart = repair([group[0] for group in groups], citizen_of)
+    roots, kept_apart = repair([group[0] for group in groups], citizen_of, connection.execute(APART).fetchall())
     if roots:
         offset = int(_scalar(connection, "select max(cluster) + 1 from mention_cluster"))
         moved = {"mention_no": np.array(list(roots)), "root": np.array(list(roots.values())) + offset}
@@ -221,7 +244,8 @@ def _write_links(connection: duckdb.DuckDBPyConnection) -> None:
         create or replace table linkage.person_link as
         with sized as (select member, count(*) over (partition by cluster) as mentions from linkage.person_cluster)
         select mention.mention_no, mention.registry, mention.dataset, mention.record_key, mention.role, key.person_key,
-            case when sized.mentions > 1 then 'identifier' else 'alone' end as method, cast(null as double) as score,
+            case when mention.mention_no in (select mention_no from linkage.judged_link) then 'judged'
+                 when sized.mentions > 1 then 'identifier' else 'alone' end as method, cast(null as double) as score,
             -- carries at least one identifier that was trusted to the end
             mention.mention_no in (select mention_no from carrier) as is_identified
         from linkage.person_mention as mention
@@ -250,6 +274,7 @@ def _figures(connection: duckdb.DuckDBPyConnection, keys: KeyChanges) -> Linkage
         by_method=counts("select method, count(*) from linkage.person_link group by 1 order by 1"),
         dropped_identifiers=counts("select reason, count(*) from linkage.dropped_identifier group by 1 order by 1"),
         contradictions=int(_scalar(connection, "select count(*) from linkage.contradiction")),
+        judgements=counts("select outcome, count(*) from linkage.judgement group by 1 order by 1"),
         keys=keys,
     )
 

@@ -49,3 +49,17 @@ from linkage.person_mention as mention
 where not exists (
   select 1 from linkage.person_link as link where link.mention_no = mention.mention_no
 )
+
+/*---
+check: judged_different_stay_apart
+level: block
+expected: no two records in one person that a person judged to be two people
+title_vi: Hai bản ghi đã được xác nhận là hai người không bao giờ nhập làm một
+title_en: Records judged to be of two people are never one person
+---*/
+select judged.judgement_id
+from linkage.judgement as judged
+join linkage.person_link as a on a.mention_no = judged.mention_a
+join linkage.person_link as b on b.mention_no = judged.mention_b
+where judged.kind = 'different'
+  and a.person_key = b.person_key
