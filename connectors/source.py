@@ -319,7 +319,7 @@ class Database(_Frozen):
     """User name at the database."""
     password: Secret | None = None
     """Password: `{ env = "NAME" }` or `{ file = "/path" }`."""
-    fetch_rows: int = Field(default=50_000, ge=1)
+    fetch_rows: int = Field(default=30_000, ge=1)
     """Rows per piece (a durable checkpoint)."""
     connections: int = Field(default=2, ge=1, le=16)
     """Ranges read side by side."""
