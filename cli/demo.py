@@ -65,14 +65,16 @@ def demo(
     with progress() as drawn, _simulated(world, faults, config, drawn) as settings:
         from flows.start import run_nightly
 
-        outcome = run_nightly(settings, as_of=world.day, clock=now, progress=drawn)
+        outcome = run_nightly(
+            settings, as_of=world.day, clock=now, progress=drawn, truth=_truth(config) / "records.parquet"
+        )
     is_first = world.day == world.first_day
     registries = _by_registry(outcome, settings)
     flags = _largest_flags(settings) if outcome.published else []
     shown = [_registry_table(registries, is_first=is_first)]
     if flags:
         shown.append(flag_table(f"{LARGEST} dấu hiệu lớn nhất · the {LARGEST} largest flags", flags))
-    shown.append(plain(_closing(world, config, flags)))
+    shown.append(plain("\n".join([*_accuracy(outcome), *_closing(world, config, flags)])))
     return tell(outcome, *shown, as_json=as_json, registries=registries, largest_flags=flags)
 
 
@@ -110,7 +112,7 @@ def _world_of_today(config: Path, persons: int, seed: int) -> World:
 @contextmanager
 def _simulated(world: World, faults: Faults, config: Path, drawn: Progress) -> Iterator[Settings]:
     """The simulated registries answer on loopback while the block runs; yields the settings that reach them."""
-    from sandbox.export import write_configuration
+    from sandbox.export import write_configuration, write_truth
     from sandbox.server import serving
     from sandbox.world import advance, generate
 
@@ -123,6 +125,7 @@ def _simulated(world: World, faults: Faults, config: Path, drawn: Progress) -> I
         config.parent.mkdir(parents=True, exist_ok=True)
         _write_note(config, world, is_finished=False)
         write_configuration(base_url, config, config.resolve().parent / "data")
+        write_truth(population, _truth(config))
         yield load_settings(config)
     _write_note(config, world, is_finished=True)
 
@@ -134,6 +137,11 @@ def _write_note(config: Path, world: World, *, is_finished: bool) -> None:
 
 def _note(config: Path) -> Path:
     return config.with_name("demo.json")
+
+
+def _truth(config: Path) -> Path:
+    """Where a demo writes what is really so in its world; no run reads it but to measure itself."""
+    return config.with_name("truth")
 
 
 def _by_registry(outcome: "RunOutcome", settings: Settings) -> list[dict[str, Any]]:
@@ -190,11 +198,25 @@ def _registry_table(registries: Sequence[dict[str, Any]], *, is_first: bool) -> 
     return table(title, columns, [list(found.values()) for found in registries])
 
 
-def _closing(world: World, config: Path, flags: Sequence[dict[str, Any]]) -> str:
+def _accuracy(outcome: "RunOutcome") -> list[str]:
+    """One line on the links of the whole world; none where nothing was linked."""
+    from expectations.figures import share
+
+    found = next((row for row in outcome.linkage.get("accuracy", []) if row["dataset"] is None), None)
+    if found is None:
+        return []
+    wrong, missed = found["linked_pairs"] - found["correct_pairs"], found["true_pairs"] - found["correct_pairs"]
+    return [
+        f"Liên kết so với sự thật đã cài · links against the planted truth: {cell(found['true_pairs'])} cặp · pairs,"
+        f" {cell(wrong)} nối nhầm · wrongly linked, {cell(missed)} bỏ sót · missed."
+        f" Precision {share(found['precision'])}, recall {share(found['recall'])}"
+    ]
+
+
+def _closing(world: World, config: Path, flags: Sequence[dict[str, Any]]) -> list[str]:
     about_flags = [f"explain {flags[0]['flag_id']}", "export flags --out flags.xlsx"] if flags else []
-    lines = [
+    return [
         f"Sổ sách tới ngày {cell(world.day)} · books as of that day; the next demo moves one day on, up to today.",
         "Tiếp theo · next:",
         *(f"  doichieu {verb} --config {config}" for verb in [*about_flags, "report latest --open"]),
     ]
-    return "\n".join(lines)

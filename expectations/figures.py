@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from math import floor
 
 from common.values import VIETNAM
 
@@ -16,6 +17,11 @@ def number(value: float | None) -> str:
 def percent(part: float, whole: float) -> str:
     """The share of `whole`, to one decimal: `12,5 %`."""
     return f"{100 * part / whole:.1f} %".replace(".", ",") if whole else "–"
+
+
+def share(value: float | None) -> str:
+    """`0.99912` → `0,9991`, never rounded up to a whole that it is not; nothing known → `–`."""
+    return "–" if value is None else f"{floor(value * 10_000 + 1e-6) / 10_000:.4f}".replace(".", ",")
 
 
 def seconds(value: float | None) -> str:

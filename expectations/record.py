@@ -39,8 +39,24 @@ class SourceFigures:
 
 
 @dataclass(frozen=True)
+class AccuracyFigures:
+    """Pairs of records about people against a known truth: those with a side in `dataset`, or all (None)."""
+
+    dataset: str | None
+    records: int
+    linked_pairs: int
+    true_pairs: int
+    correct_pairs: int
+    precision: float | None
+    recall: float | None
+
+
+@dataclass(frozen=True)
 class LinkageFigures:
-    """How mentions of people became persons. `dropped_identifiers`: reason → identifiers that cannot identify."""
+    """How mentions of people became persons. `dropped_identifiers`: reason → identifiers that cannot identify.
+
+    `accuracy` is empty wherever the truth is not known, which is everywhere but with simulated registries.
+    """
 
     records: int
     persons: int
@@ -50,6 +66,7 @@ class LinkageFigures:
     merges: int
     splits: int
     new: int = 0
+    accuracy: Sequence[AccuracyFigures] = ()
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,7 @@ def _environment() -> "jinja2.Environment":
     environment.filters |= {
         "number": figures.number,
         "percent": figures.percent,
+        "share": figures.share,
         "seconds": figures.seconds,
         "moment": figures.moment,
         "day": figures.day,

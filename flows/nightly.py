@@ -26,6 +26,7 @@ from flows.sources import doubtful_deliveries, stale_after, still_stale
 from flows.watch import Watch, hush_libraries, keeping_values_in, unused_run_name, watch_for, writing
 from warehouse.build import BuildResult, build
 from warehouse.inputs import BuildInputs, current_inputs, snapshot_inputs
+from warehouse.linkage.measure import measure_build
 from warehouse.publish import publish
 
 KEPT_BUILDS = 2
@@ -108,6 +109,9 @@ def _take(log: RunLog, watch: Watch, inputs: BuildInputs, *, is_checked: bool) -
         return
     with log.step("build"):
         log.build = build_warehouse(log.run, inputs, watch)
+    if watch.truth is not None:
+        with log.step("measure links"):
+            log.accuracy = measure_build(log.build.path, watch.truth)
     with log.step("check build"):
         log.verdicts += build_verdicts(log.run, log.as_of, watch)
     if log.blocking:

@@ -16,12 +16,13 @@ from connectors.manifests import finished_pulls
 from connectors.pull import PullOutcome
 from contracts.loader import Dataset, all_datasets
 from expectations.feedback import write_feedback
-from expectations.record import LinkageFigures, RuleFigures, RunRecord, SourceFigures
+from expectations.record import AccuracyFigures, LinkageFigures, RuleFigures, RunRecord, SourceFigures
 from expectations.report import write_report
 from expectations.verdicts import Verdict, write_verdicts
 from flows.watch import Stopwatch, Watch
 from warehouse.build import BuildResult
 from warehouse.inputs import BuildInputs, law_version
+from warehouse.linkage.measure import PairFigures
 
 Figures = TypeVar("Figures", LinkageFigures, RuleFigures)
 SLOWEST_MODELS = 5
@@ -38,6 +39,7 @@ class RunLog:
     inputs: BuildInputs | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     build: BuildResult | None = None
+    accuracy: list[PairFigures] = field(default_factory=list)
     snapshot: str | None = None
     error: DoiChieuError | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
@@ -119,7 +121,10 @@ def write_run_report(log: RunLog, watch: Watch) -> RunOutcome:
     feedback = write_feedback(data, log.run)
     sources = [found for contract in all_datasets() if (found := _source(contract, log, watch)) is not None]
     rules = [] if log.build is None else log.build.rules
-    linkage = {} if log.build is None else log.build.linkage
+    linkage = {} if log.build is None else dict(log.build.linkage)
+    accuracy = [AccuracyFigures(**found.to_json()) for found in log.accuracy]
+    if accuracy:
+        linkage["accuracy"] = [asdict(found) for found in accuracy]
     folder = None if log.snapshot is None else data.snapshot(log.snapshot)
     record = RunRecord(
         run=log.run,
@@ -132,7 +137,7 @@ def write_run_report(log: RunLog, watch: Watch) -> RunOutcome:
         snapshot=log.snapshot,
         sources=sources,
         verdicts=log.verdicts,
-        linkage=_figures(LinkageFigures, linkage) if linkage else None,
+        linkage=_figures(LinkageFigures, linkage | {"accuracy": accuracy}) if linkage else None,
         flags=[_figures(RuleFigures, rule) for rule in rules],
         timings=log.timings,
         versions=_versions(),

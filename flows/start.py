@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from common.settings import Settings, prepare_environment
@@ -26,13 +27,15 @@ def run_nightly(
     inputs: str | None = None,
     clock: Callable[[], datetime],
     progress: Progress,
+    truth: Path | None = None,
 ) -> "RunOutcome":
     """The whole nightly flow; returns when its report is written, whatever came of it (`RunOutcome.exit_code`).
 
-    `as_of` None is today in Viet Nam; `inputs` names a snapshot to build again from exactly what it was built from.
+    `as_of` None is today in Viet Nam; `inputs` names a snapshot to build again from exactly what it was built from;
+    `truth` (registry, dataset, record_key, role, true_person), where somebody knows it, is what links are measured against.
     Raises `LockHeld` when another process writes to the data folder, `ConfigurationError` for unknown `inputs`.
     """
-    watch = Watch(settings, clock, progress)
+    watch = Watch(settings, clock, progress, truth=truth)
     with writing(watch, "run"), ending_in_order():
         _prepare(settings)
         from flows.nightly import nightly

@@ -32,6 +32,8 @@ class Watch:
     progress: Progress = field(default_factory=Silent)
     holds_lock: bool = False
     """Whether the caller already keeps other writers out of the data folder."""
+    truth: Path | None = None
+    """Simulated registries alone have it: Parquet that says who each record is really about, to measure links against."""
 
 
 _given: ContextVar[Watch | None] = ContextVar("watch", default=None)

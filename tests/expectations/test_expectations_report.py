@@ -17,7 +17,7 @@ from common.files import DataFolder
 from common.settings import Settings
 from expectations import figures
 from expectations.checks import Check, Count, NoRows, Wording
-from expectations.record import LinkageFigures, RuleFigures, RunRecord, SourceFigures
+from expectations.record import AccuracyFigures, LinkageFigures, RuleFigures, RunRecord, SourceFigures
 from expectations.report import write_report
 from expectations.verdicts import Bench, Verdict, moment_of, verdict_history, write_verdicts
 
@@ -100,6 +100,29 @@ class Page(HTMLParser):
 
 def page_of(data: DataFolder, shown: RunRecord) -> Page:
     return Page(write_report(data, shown).read_text(encoding="utf-8"))
+
+
+def test_how_right_the_links_are_is_shown_by_dataset_where_the_truth_is_known(data: DataFolder) -> None:
+    plain = run_record()
+    assert plain.linkage is not None
+    measured = [
+        AccuracyFigures(None, 300, 5000, 5100, 4999, 4999 / 5000, 4999 / 5100),
+        AccuracyFigures("tax.payroll", 40, 0, 12, 0, None, 0.0),
+    ]
+    known = replace(plain, linkage=replace(plain.linkage, accuracy=measured))
+    assert "tax.payroll 40 0 12 0 12 – 0,0000" in page_of(data, known).text
+    assert "Tất cả overall 300 5.000 5.100 1 101 0,9998 0,9801" in page_of(data, known).text
+    assert "known truth" not in page_of(data, plain).text
+
+
+def test_a_share_is_never_rounded_up_to_a_whole() -> None:
+    assert [figures.share(value) for value in (1.0, 0.99999, 0.9999, 0.57, None)] == [
+        "1,0000",
+        "0,9999",
+        "0,9999",
+        "0,5700",
+        "–",
+    ]
 
 
 @pytest.mark.parametrize(("allowed", "failing", "passed"), [(0, 0, True), (0, 1, False), (1, 2, True), (1, 3, False)])

@@ -90,6 +90,17 @@ def test_the_rule_book_can_be_read_from_any_folder(unpacked: Path, tmp_path: Pat
     assert listed == {path.stem for path in (TOP / "warehouse" / "rules").glob("*.sql")}
 
 
+def assert_links_are_measured(page: Path) -> None:
+    """The report of a demo says how right its links are, overall and by dataset, and its page shows the same rows."""
+    measured = json.loads(page.with_name("report.json").read_text(encoding="utf-8"))["linkage"]["accuracy"]
+    assert [row["dataset"] for row in measured[:2]] == [None, "health.assessment"]
+    assert {"tax.payroll", "insurance.participation", "labour.workforce"} <= {row["dataset"] for row in measured}
+    assert measured[0]["precision"] > 0.99
+    assert measured[0]["recall"] > 0.9
+    shown = page.read_text(encoding="utf-8")
+    assert all(f"<code>{row['dataset']}</code></td>" in shown for row in measured[1:])
+
+
 def test_the_demo_runs_from_any_folder(unpacked: Path, tmp_path: Path) -> None:
     answered = doichieu(tmp_path, unpacked, "demo", "--persons", "600", "--faults", "none", "--json")
     assert answered.returncode == 0, answered.stderr
@@ -97,6 +108,7 @@ def test_the_demo_runs_from_any_folder(unpacked: Path, tmp_path: Path) -> None:
     assert told["published"]
     assert {row["rule"] for row in told["flags"]} == {path.stem for path in (TOP / "warehouse" / "rules").glob("*.sql")}
     assert told["largest_flags"]
+    assert_links_are_measured(Path(told["report"]))
     for place in (told["warehouse"], told["report"]):
         assert Path(place).is_file()
         assert tmp_path in Path(place).parents
