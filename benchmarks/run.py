@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).with_name("README.md")
-ALL = ("landing", "claims", "spreadsheets", "databases")
+ALL = ("landing", "claims", "spreadsheets", "databases", "linkage")
 
 
 def main() -> None:
