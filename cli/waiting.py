@@ -8,7 +8,6 @@ from cli.frame import DEFAULT_CONFIG, AsJson, ConfigFile, example
 from common.errors import NotBuiltYet
 
 WAITING: dict[str, tuple[str, str]] = {
-    "link": ("Rà soát liên kết danh tính · Identity links: review, judge, explain, diff.", "doichieu link review"),
     "backfill": (
         "Chạy lại những ngày đã qua · Run past dates.",
         "doichieu backfill --from 2026-01-01 --to 2026-01-31 --dry-run",

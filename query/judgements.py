@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ class Mention:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One person's word on two records: of one person, or of two. `why` is in their words and may name people."""
+    """One person's word on two records: of one person, or of two. `why` is in their words, for whoever looks at the pair later."""
 
     judgement_id: str
     kind: str
@@ -110,6 +111,10 @@ def judge(opened: Reading, reader: Reader, *, a: str, b: str, kind: str, why: st
         raise ConfigurationError(
             "a judgement needs its reason" if not why else f"the reason is longer than {LONGEST_WHY} characters",
             remedy="say in a sentence what it rests on, for example the document that was seen",
+        )
+    if re.search(r"\d{9}", why):
+        raise ConfigurationError(
+            "the reason holds what looks like a person's number", remedy="name the document, not the person or a number"
         )
     (one, one_key), (other, other_key) = sorted((find_mention(opened, a), find_mention(opened, b)))
     if one == other:

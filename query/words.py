@@ -51,6 +51,29 @@ METHODS = {
     "judged": Words("cán bộ đã xác nhận", "judged by a person"),
     "alone": Words("chưa nối với bản ghi nào khác", "linked to no other record"),
 }
+ID_KINDS = {
+    "citizen": Words("số định danh cá nhân", "citizen id"),
+    "si": Words("mã số BHXH", "social insurance number"),
+    "tax": Words("mã số thuế cá nhân", "personal tax code"),
+    "old": Words("số CMND 9 số", "old 9-digit id"),
+    "passport": Words("số hộ chiếu", "passport"),
+    "other": Words("số không rõ loại", "number of no known kind"),
+}
+ID_VERDICTS = {
+    "trusted": Words("đáng tin", "trusted"),
+    "malformed": Words("sai định dạng", "malformed"),
+    "placeholder": Words("số điền cho có", "placeholder"),
+    "checksum wrong": Words("sai chữ số kiểm tra", "checksum wrong"),
+    "province unknown": Words("mã tỉnh không tồn tại", "province unknown"),
+    "born in the future": Words("năm sinh trong số ở tương lai", "born in the future"),
+    "sex differs from the record": Words("giới tính trong số khác bản ghi", "sex differs from the record"),
+    "birth year differs from the record": Words("năm sinh trong số khác bản ghi", "birth year differs from the record"),
+    "another citizen id in the same record": Words(
+        "bản ghi mang hai số định danh khác nhau", "another citizen id in the same record"
+    ),
+    "shared by too many people": Words("quá nhiều người dùng chung", "shared by too many people"),
+    "owner unclear": Words("không rõ là của ai", "owner unclear"),
+}
 
 
 def in_words(code: str, known: dict[str, Words]) -> Words:

@@ -109,6 +109,22 @@ _IDENTITY = {
         select unit.unit_code, mart.employer_key, unit.name
         from build.staging.insurance_unit as unit join build.marts.unit as mart using (unit_code) order by unit.unit_code""",
     "record": "select registry, dataset, record_key, pull, updated_at, record from build.findings.cited",
+    "mention": "select registry, dataset, record_key, role, full_name, name_key, birth_date, sex"
+    " from build.linkage.person_mention order by mention_no",
+    "mention_identifier": """
+        with shared as (
+            select distinct mention_no, kind from build.linkage.dropped_identifier where field = 'shared'
+        )
+        select mention.registry, mention.dataset, mention.record_key, mention.role, identifier.kind, identifier.value,
+            case when identifier.verdict <> 'trusted' then identifier.verdict
+                 when trusted.mention_no is not null then 'trusted'
+                 when shared.mention_no is not null then 'shared by too many people'
+                 else 'owner unclear' end as verdict
+        from build.linkage.identifier as identifier
+        join build.linkage.person_mention as mention using (mention_no)
+        left join build.linkage.trusted_identifier as trusted using (mention_no, kind, value)
+        left join shared on shared.mention_no = identifier.mention_no and shared.kind = identifier.kind
+        order by identifier.mention_no, identifier.field""",
 }
 
 

@@ -18,7 +18,8 @@ PUBLISHED_VERBS = {
     "init", "doctor", "demo", "sandbox serve", "sandbox truth", "sources list", "sources check", "sources new", "sources diff", "pull",
     "quarantine ls", "quarantine show", "quarantine replay", "quarantine waive", "quarantine feedback",
     "run", "build", "publish", "rollback", "rules list", "rules show", "rules backtest", "flags", "explain", "export",
-    "link", "report", "schedule", "backfill", "serve", "users", "audit verify", "retention", "backup", "restore",
+    "link judge", "link explain", "link diff", "link review",
+    "report", "schedule", "backfill", "serve", "users", "audit verify", "retention", "backup", "restore",
 }  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def test_every_verb_takes_config_and_json_and_shows_an_example(verb: str, capsys
     assert f"doichieu {verb}" in " ".join(shown.split())
 
 
-@pytest.mark.parametrize("verb", [*WAITING, "rules backtest"])
+@pytest.mark.parametrize("verb", [*WAITING, "rules backtest", "link review"])
 def test_a_verb_that_is_not_built_yet_says_so_whatever_it_is_given(verb: str, doichieu: Doichieu) -> None:
     answered = doichieu(*verb.split(), "--json", "anything", "--from", "2026-01-01")
     assert answered.code == 2

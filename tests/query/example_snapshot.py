@@ -122,6 +122,19 @@ insert into record values
      '{"notice_no": "D-1", "full_name": "Nguyễn Thị Ánh", "citizen_id": "066180001234", "died_on": "2026-01-05"}'),
     ('insurance', 'charge', 'C1', 'pull1', timestamptz '2026-05-01 08:00:00+07',
      '{"charge_id": "C1", "unit_code": "TZ0001L", "due_vnd": 12345678}');
+create table mention(registry varchar, dataset varchar, record_key varchar, role varchar, full_name varchar,
+    name_key varchar, birth_date varchar, sex varchar);
+insert into mention values
+    ('insurance', 'benefit', 'BEN-1', 'self', 'Nguyễn Thị Ánh', 'nguyen thi anh', '1980-05-01', 'F'),
+    ('health', 'death', 'D-1', 'self', 'NGUYỄN THỊ ANH', 'nguyen thi anh', '1980-01-05', null);
+create table mention_identifier(registry varchar, dataset varchar, record_key varchar, role varchar, kind varchar,
+    value varchar, verdict varchar);
+insert into mention_identifier values
+    ('insurance', 'benefit', 'BEN-1', 'self', 'citizen', '066180001234', 'trusted'),
+    ('insurance', 'benefit', 'BEN-1', 'self', 'si', '6612345678', 'trusted'),
+    ('insurance', 'benefit', 'BEN-1', 'self', 'old', '123456789', 'placeholder'),
+    ('health', 'death', 'D-1', 'self', 'citizen', '066180001234', 'trusted'),
+    ('health', 'death', 'D-1', 'self', 'old', '123456789', 'placeholder');
 """
 
 

@@ -16,6 +16,7 @@ from contracts.loader import dataset
 from query import audit
 from query.identity import Reader
 from query.judgements import Judgement, judge
+from query.pairs import Pair, explain_pair
 from query.snapshot import reading
 from tests.warehouse.given import NOW, land, read
 from warehouse.build import BuildResult, build
@@ -188,6 +189,28 @@ def test_a_judgement_is_in_the_audit_log_without_its_reason(office: Office) -> N
     assert audit.verify(office.settings.data).problems == []
 
 
+def explained(office: Office, a: str, b: str) -> Pair:
+    with reading(office.settings) as opened:
+        return explain_pair(opened, Reader("thanh.tra", NOW), f"health.death:{a}", f"health.death:{b}")
+
+
+def test_a_published_pair_is_explained_by_what_made_or_parted_it(office: Office) -> None:
+    other = {**AN, "citizen_id": "001085000999"}
+    office.deliver([*deaths("d1", "d2", **AN), *deaths("d3", **NAME_ONLY), *deaths("d4", **other)])
+    office.run()
+    assert explained(office, "d1", "d2").why.en == "the same checked citizen id"
+    assert explained(office, "d1", "d3").why.en == "no trusted number in common"
+    assert explained(office, "d1", "d4").why.en == "they hold two different valid citizen ids"
+    office.judge("d1", "d3", "same")
+    office.judge("d1", "d2", "different")
+    # a judgement is told at once and counts from the next run on
+    assert explained(office, "d1", "d2").is_one_person
+    assert [made.kind for made in explained(office, "d1", "d2").judgements] == ["different"]
+    office.run()
+    assert explained(office, "d1", "d2").why.en == "judged by a person to be two"
+    assert explained(office, "d1", "d3").why.en == "judged by a person to be one"
+
+
 @pytest.mark.parametrize(
     ("a", "b", "kind", "why", "said"),
     [
@@ -197,6 +220,7 @@ def test_a_judgement_is_in_the_audit_log_without_its_reason(office: Office) -> N
         ("health.birth:b1", "health.death:d1", "same", "x", "names several people"),
         ("health.death:d1", "health.death:d2", "same", "  ", "needs its reason"),
         ("health.death:d1", "health.death:d2", "same", "x" * 1001, "longer than"),
+        ("health.death:d1", "health.death:d2", "same", "CCCD 001085000101", "looks like a person's number"),
         ("health.death:d1", "health.death:d2", "perhaps", "x", "is no judgement"),
     ],
 )
