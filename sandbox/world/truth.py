@@ -27,9 +27,19 @@ left join projects as p on p.enterprise_code = e.tax_code
 order by e.e
 """
 
+# Practitioners borrow the names of people of the world but are none of them: whoever links one to them links strangers.
+_PRACTITIONERS = """
+select 'health' as registry, 'practitioner' as dataset, doctor_code as record_key, 'self' as role,
+    'D' || doctor_code as true_person
+from health_practitioner where updated_at < getvariable('horizon')
+"""
+
 
 def collect_truth(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
-    """Tables `persons`, `records` (registry, dataset, record_key, role, true_person) and `employers`."""
+    """Tables `persons`, `records` (registry, dataset, record_key, role, true_person) and `employers`.
+
+    Every record and role that names somebody is in `records`; practitioners alone are not in `persons`.
+    """
     selects = [
         f"select distinct '{found.registry}' as registry, '{found.name}' as dataset, {_key(found.key)} as record_key,"
         f" '{role.removeprefix('_')}' as role, 'P' || lpad({role}::varchar, 8, '0') as true_person"
@@ -38,6 +48,7 @@ def collect_truth(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
         if "updated_at" in found.names
         for role in ROLES
     ]
+    selects.append(_PRACTITIONERS)
     return {
         "persons": con.execute(_PERSONS).to_arrow_table(),
         "records": con.execute(" union all ".join(selects) + " order by 1, 2, 3, 4").to_arrow_table(),
